@@ -1,0 +1,145 @@
+"""Refusals as RFC 9457 ``application/problem+json``: the one place that knows HTTP statuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from core.errors import DomainError, ErrorKind
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+HTTP_STATUS: Mapping[ErrorKind, int] = {
+    ErrorKind.MALFORMED: 400,
+    ErrorKind.UNAUTHENTICATED: 401,
+    ErrorKind.FORBIDDEN: 403,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.CONFLICT: 409,
+    ErrorKind.TOO_LARGE: 413,
+    ErrorKind.UNSUPPORTED: 415,
+    ErrorKind.INVALID: 422,
+    ErrorKind.TOO_MANY: 429,
+    ErrorKind.UNAVAILABLE: 503,
+}
+
+
+def problem(
+    *,
+    http_status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: Sequence[Mapping[str, str]] = (),
+    **extra: Any,
+) -> dict[str, Any]:
+    """Return the body of a problem document."""
+    body: dict[str, Any] = {
+        "type": f"urn:problem:{code}",
+        "title": title,
+        "status": http_status,
+        "detail": detail,
+        "code": code,
+    }
+    if errors:
+        body["errors"] = [dict(error) for error in errors]
+    body.update(extra)
+    return body
+
+
+def domain_problem(error: DomainError) -> dict[str, Any]:
+    """Return the problem document of a refusal."""
+    return problem(
+        http_status=HTTP_STATUS[error.kind],
+        code=error.code,
+        title=error.title,
+        detail=error.message,
+        errors=[{"field": item.field, "detail": item.message} for item in error.errors],
+        **error.details,
+    )
+
+
+def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
+    """Return DRF's nested validation errors as a list of fields with their complaint."""
+    if isinstance(detail, Mapping):
+        found: list[dict[str, str]] = []
+        for key, value in detail.items():
+            inner = path if key == "non_field_errors" else f"{path}.{key}" if path else str(key)
+            found.extend(_flatten(value, inner))
+        return found
+    if isinstance(detail, Sequence) and not isinstance(detail, str):
+        nested = any(isinstance(item, Mapping) for item in detail)
+        found = []
+        for index, item in enumerate(detail):
+            found.extend(_flatten(item, f"{path}[{index}]" if nested else path))
+        return found
+    return [{"field": path, "detail": str(detail)}]
+
+
+_TITLES: Mapping[int, tuple[str, str]] = {
+    400: ("malformed", "The input cannot be read"),
+    401: ("unauthenticated", "Authentication is needed"),
+    403: ("forbidden", "This is not allowed"),
+    404: ("not_found", "Not found"),
+    405: ("method_not_allowed", "This method is not allowed here"),
+    406: ("not_acceptable", "No acceptable representation"),
+    413: ("too_large", "The input is too large"),
+    415: ("unsupported_media_type", "This media type is not supported"),
+    429: ("too_many", "Too many requests"),
+}
+
+
+def _api_problem(error: exceptions.APIException) -> Response:
+    headers: dict[str, str] = {}
+    if auth_header := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    if isinstance(error, exceptions.ValidationError):
+        complaints = _flatten(error.detail)
+        first = complaints[0]
+        text = f"{first['field']}: {first['detail']}" if first["field"] else first["detail"]
+        body = problem(
+            http_status=422,
+            code="invalid",
+            title="The input is not valid",
+            detail=text,
+            errors=complaints,
+        )
+        return Response(body, status=422, headers=headers, content_type=CONTENT_TYPE)
+    code, title = _TITLES.get(error.status_code, ("refused", "The request was refused"))
+    body = problem(http_status=error.status_code, code=code, title=title, detail=str(error.detail))
+    return Response(body, status=error.status_code, headers=headers, content_type=CONTENT_TYPE)
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Render every exception of an API view; the text of an unexpected one stays in the log."""
+    if isinstance(error, DomainError):
+        body = domain_problem(error)
+        headers = {}
+        if error.kind is ErrorKind.UNAUTHENTICATED:
+            headers["WWW-Authenticate"] = "Bearer"
+        if error.kind in (ErrorKind.UNAVAILABLE, ErrorKind.TOO_MANY):
+            headers["Retry-After"] = str(error.details.get("retry_after", 1))
+        return Response(body, status=body["status"], headers=headers, content_type=CONTENT_TYPE)
+    if isinstance(error, Http404):
+        return _api_problem(exceptions.NotFound())
+    if isinstance(error, PermissionDenied):
+        return _api_problem(exceptions.PermissionDenied())
+    if isinstance(error, exceptions.APIException):
+        return _api_problem(error)
+    logger.error("an API view failed: %s", type(context.get("view")).__name__, exc_info=error)
+    body = problem(
+        http_status=500,
+        code="internal_error",
+        title="Something went wrong on our side",
+        detail="The request could not be carried out; the log of the server says why.",
+    )
+    return Response(body, status=status.HTTP_500_INTERNAL_SERVER_ERROR, content_type=CONTENT_TYPE)

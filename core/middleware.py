@@ -1,0 +1,54 @@
+"""Middleware: a request id for every answer, and the content security policy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from core.ids import uuid7
+from core.logs import request_id
+
+_ACCEPTABLE_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "script-src {scripts}; font-src 'self' data:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class RequestIdMiddleware:
+    """Give each request an id (the caller's, when it is harmless) and return it as a header."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        offered = request.headers.get("X-Request-ID", "")
+        identity = offered if _ACCEPTABLE_ID.match(offered) else uuid7().hex
+        token = request_id.set(identity)
+        try:
+            response = self.get_response(request)
+        finally:
+            request_id.reset(token)
+        response["X-Request-ID"] = identity
+        return response
+
+
+class ContentSecurityPolicyMiddleware:
+    """Forbid every outside host; the admin alone may evaluate scripts, because Alpine.js must."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        scripts = "'self'"
+        if request.path.startswith("/admin/"):
+            scripts = "'self' 'unsafe-inline' 'unsafe-eval'"
+        elif request.path.startswith("/api/docs"):
+            scripts = "'self' 'unsafe-inline'"
+        response.setdefault("Content-Security-Policy", _POLICY.format(scripts=scripts))
+        return response
