@@ -1,0 +1,49 @@
+"""Carry out one claimed job: what a worker starts as a child process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import uuid
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError
+
+from jobs.execution import Claim, carry_out
+
+#: ``EX_TEMPFAIL`` of sysexits.h: not this job's fault, try again.
+_TRY_AGAIN = 75
+
+
+class Command(BaseCommand):
+    """``manage.py run_job JOB CLAIM_TOKEN``."""
+
+    help = "Carry out one claimed job in this process (started by a worker)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("job_id", type=uuid.UUID)
+        parser.add_argument("claim_token", type=uuid.UUID)
+        parser.add_argument(
+            "--end-with-parent",
+            action="store_true",
+            help="End at once when standard input is closed, that is, when the worker dies.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the job; exit code 75 asks the worker to put it back."""
+        if options["end_with_parent"]:
+            threading.Thread(target=_end_with_parent, daemon=True).start()
+        try:
+            carry_out(Claim(options["job_id"], options["claim_token"]))
+        except (OperationalError, InterfaceError) as error:
+            self.stderr.write(f"the database went away: {error}")
+            sys.exit(_TRY_AGAIN)
+
+
+def _end_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        continue
+    os._exit(_TRY_AGAIN)
