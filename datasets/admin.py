@@ -1,0 +1,394 @@
+"""Datasets in the admin: upload, versions with their profiles, a look at the rows."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.db.models import ForeignKey, QuerySet
+from django.forms import ModelChoiceField, ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+
+from accounts.admin_access import ProjectAdminMixin
+from accounts.models import Project
+from accounts.policy import Permission
+from accounts.selectors import visible_projects
+from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from core.errors import DomainError
+from datasets import services
+from datasets.forms import DatasetForm, UploadForm
+from datasets.models import Dataset, DatasetVersion
+from datasets.presentation import column_cards, size_text
+from datasets.previews import preview_rows
+from datasets.selectors import datasets_with_counts
+
+_PREVIEW_ROWS = 20
+
+
+def _version_link(version_id: int | None, label: str) -> SafeString | str:
+    if version_id is None:
+        return "–"
+    address = reverse("admin:datasets_datasetversion_change", args=[version_id])
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', address, label
+    )
+
+
+class VersionInline(ReadOnlyAdminMixin, TabularInline):  # type: ignore[misc]
+    """The versions of a dataset, newest first."""
+
+    model = DatasetVersion
+    fk_name = "dataset"
+    extra = 0
+    verbose_name_plural = "versions"
+    fields = ("version", "state", "row_count", "size", "digest", "file", "created_at")
+    readonly_fields = fields
+    ordering = ("-number",)
+    hide_title = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True  # the page of the dataset has checked who looks
+
+    @display(description="Version")
+    def version(self, version: DatasetVersion) -> SafeString | str:
+        return _version_link(version.pk, f"v{version.number}")
+
+    @display(description="Status")
+    def state(self, version: DatasetVersion) -> SafeString:
+        return badge(version.status)
+
+    @display(description="Size")
+    def size(self, version: DatasetVersion) -> str:
+        return size_text(version.size_bytes)
+
+    @display(description="SHA-256")
+    def digest(self, version: DatasetVersion) -> str:
+        return version.sha256[:12] or "–"
+
+    @display(description="Source")
+    def file(self, version: DatasetVersion) -> str:
+        return str(version.source.get("filename") or version.source.get("kind") or "–")
+
+
+@admin.register(Dataset)
+class DatasetAdmin(ProjectAdminMixin, ModelAdmin):
+    """Named tables of the lake."""
+
+    form = DatasetForm
+    list_display = ("name", "project", "latest", "rows", "versions", "created_by", "created_at")
+    list_filter = ("project",)
+    search_fields = ("name", "description")
+    list_select_related = ("project", "created_by")
+    inlines = (VersionInline,)
+    actions_detail: ClassVar[list[str]] = ["upload_file", "delete_dataset"]
+    actions_row: ClassVar[list[str]] = ["upload_file"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
+        return datasets_with_counts(super().get_queryset(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Dataset | None = None) -> list[str]:
+        return ["project"] if obj is not None else []
+
+    def get_inlines(self, request: HttpRequest, obj: Dataset | None) -> tuple[Any, ...]:
+        return self.inlines if obj is not None else ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._editable_projects(request).exists()
+
+    def has_change_permission(self, request: HttpRequest, obj: Dataset | None = None) -> bool:
+        if obj is None:
+            return self.has_view_permission(request)
+        return self.may(request, obj.project, Permission.EDIT)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Dataset | None = None) -> bool:
+        return False  # the button on the page asks the service, which knows what is in use
+
+    def has_edit_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whether the buttons that change something are shown."""
+        if object_id is None:
+            return self.has_add_permission(request)
+        dataset = self.get_queryset(request).filter(pk=object_id).first()
+        return dataset is not None and self.may(request, dataset.project, Permission.EDIT)
+
+    def _editable_projects(self, request: HttpRequest) -> QuerySet[Project]:
+        projects = visible_projects(request.user)
+        wanted = [p.pk for p in projects if self.may(request, p, Permission.EDIT)]
+        return Project.objects.filter(pk__in=wanted)
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        if db_field.name == "project":
+            projects = self._editable_projects(request)
+            kwargs["queryset"] = projects
+            kwargs["initial"] = projects.first()
+        return cast(
+            "ModelChoiceField[Any] | None",
+            super().formfield_for_foreignkey(db_field, request, **kwargs),
+        )
+
+    @refusals_as_messages
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return cast("HttpResponse", super().changeform_view(request, *args, **kwargs))
+
+    def save_model(
+        self, request: HttpRequest, obj: Dataset, form: ModelForm[Dataset], change: bool
+    ) -> None:
+        principal = self.principal(request, obj.project)
+        if change:
+            services.update_dataset(
+                principal=principal,
+                dataset=obj,
+                name=form.cleaned_data["name"],
+                description=form.cleaned_data["description"],
+            )
+            return
+        made = services.create_dataset(
+            principal=principal, name=obj.name, description=obj.description
+        )
+        obj.pk, obj.created_by, obj.created_at = made.pk, made.created_by, made.created_at
+        obj._state.adding = False
+
+    @display(description="Newest version")
+    def latest(self, dataset: Dataset) -> SafeString | str:
+        found = cast("Any", dataset)
+        return _version_link(found.latest_version_id, f"v{found.latest_version_number}")
+
+    @display(description="Rows")
+    def rows(self, dataset: Dataset) -> str:
+        count = cast("Any", dataset).latest_row_count
+        return "–" if count is None else f"{count:,}"
+
+    @display(description="Versions")
+    def versions(self, dataset: Dataset) -> int:
+        return int(cast("Any", dataset).version_count)
+
+    @action(description="Upload file", url_path="upload", permissions=["edit"], icon="upload")
+    def upload_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the upload form, and take the file."""
+        dataset = get_object_or_404(self.get_queryset(request), pk=object_id)
+        form = UploadForm(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            file = form.cleaned_data["file"]
+            try:
+                job = services.upload_version(
+                    principal=self.principal(request, dataset.project),
+                    dataset=dataset,
+                    file=file,
+                    filename=file.name,
+                    mode=form.cleaned_data["mode"],
+                )
+            except DomainError as error:
+                form.add_error("file" if error.field == "file" else None, error.message)
+            else:
+                messages.success(request, f"{file.name} was accepted and is being ingested.")
+                return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
+        return self._page(
+            request,
+            "admin/datasets/upload.html",
+            dataset,
+            title=f"Upload to {dataset.name}",
+            form=form,
+        )
+
+    @action(description="Delete", url_path="remove", permissions=["edit"], icon="delete")
+    @refusals_as_messages
+    def delete_dataset(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then delete."""
+        dataset = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if request.method == "POST":
+            services.delete_dataset(
+                principal=self.principal(request, dataset.project), dataset=dataset
+            )
+            messages.success(request, f"The dataset {dataset.name} was deleted.")
+            return redirect(reverse("admin:datasets_dataset_changelist"))
+        return self._page(
+            request,
+            "admin/datasets/confirm.html",
+            dataset,
+            title=f"Delete {dataset.name}?",
+            question="All versions of the dataset and their rows will be gone for good.",
+            button="Delete",
+        )
+
+    def _page(
+        self, request: HttpRequest, template: str, dataset: Dataset, **context: Any
+    ) -> HttpResponse:
+        return TemplateResponse(
+            request,
+            template,
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "original": dataset,
+                "back": reverse("admin:datasets_dataset_change", args=[dataset.pk]),
+                **context,
+            },
+        )
+
+
+@admin.register(DatasetVersion)
+class DatasetVersionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+    """Pinned states of datasets."""
+
+    project_lookup = "dataset__project"
+    list_display = (
+        "name",
+        "state",
+        "rows",
+        "columns",
+        "size",
+        "digest",
+        "created_by",
+        "created_at",
+    )
+    list_filter = ("status", "dataset__project", "dataset")
+    search_fields = ("dataset__name", "sha256")
+    list_select_related = ("dataset", "created_by")
+    actions_detail: ClassVar[list[str]] = ["archive", "restore"]
+    change_form_outer_after_template = "admin/datasets/version_content.html"
+    fieldsets = (
+        (None, {"fields": ("name", "state", "rows", "columns", "size", "sha256")}),
+        (
+            "Origin",
+            {"fields": ("origin", "dataset", "parent", "job", "created_by", "created_at")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetVersion]:
+        queryset: QuerySet[DatasetVersion] = super().get_queryset(request)
+        match = getattr(request, "resolver_match", None)
+        if match is not None and str(match.url_name).endswith("_changelist"):
+            return queryset.defer("profile")
+        return queryset
+
+    def has_edit_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whether the buttons that change something are shown."""
+        if object_id is None:
+            return False
+        version = self.get_queryset(request).filter(pk=object_id).first()
+        return version is not None and self.may(request, version.dataset.project, Permission.EDIT)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        version = self.get_object(request, object_id) if object_id else None
+        context = dict(extra_context or {})
+        if isinstance(version, DatasetVersion) and version.has_rows:
+            context |= self._content(request, version)
+        return cast("HttpResponse", super().changeform_view(request, object_id, form_url, context))
+
+    def _content(self, request: HttpRequest, version: DatasetVersion) -> dict[str, Any]:
+        total = version.row_count or 0
+        offset = _offset(request, total)
+        content: dict[str, Any] = {
+            "cards": column_cards(version.schema, version.profile),
+            "first_row": offset + 1,
+            "last_row": min(total, offset + _PREVIEW_ROWS),
+            "total_rows": total,
+            "earlier": max(0, offset - _PREVIEW_ROWS) if offset else None,
+            "later": offset + _PREVIEW_ROWS if offset + _PREVIEW_ROWS < total else None,
+        }
+        try:
+            content["preview"] = preview_rows(version, offset=offset, limit=_PREVIEW_ROWS)
+        except DomainError as error:
+            messages.error(request, error.message)
+        return content
+
+    @display(description="Version")
+    def name(self, version: DatasetVersion) -> str:
+        return f"{version.dataset.name} v{version.number}"
+
+    @display(description="Status")
+    def state(self, version: DatasetVersion) -> SafeString:
+        return badge(version.status)
+
+    @display(description="Rows", ordering="row_count")
+    def rows(self, version: DatasetVersion) -> str:
+        return "–" if version.row_count is None else f"{version.row_count:,}"
+
+    @display(description="Columns")
+    def columns(self, version: DatasetVersion) -> str:
+        found = version.schema.get("columns", ())
+        return str(len(found)) if found else "–"
+
+    @display(description="Size", ordering="size_bytes")
+    def size(self, version: DatasetVersion) -> str:
+        return size_text(version.size_bytes)
+
+    @display(description="SHA-256")
+    def digest(self, version: DatasetVersion) -> str:
+        return version.sha256[:12] or "–"
+
+    @display(description="Source")
+    def origin(self, version: DatasetVersion) -> str:
+        source = version.source
+        said = [
+            str(source[key])
+            for key in ("kind", "filename", "format", "encoding", "mode")
+            if source.get(key)
+        ]
+        return ", ".join(said) or "–"
+
+    @action(description="Archive", url_path="archive", permissions=["edit"], icon="archive")
+    @refusals_as_messages
+    def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then put the version aside."""
+        version = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if request.method != "POST":
+            question = "The version is no longer offered for training; its rows stay readable."
+            return self._confirm(request, version, f"Archive {version}?", question, "Archive")
+        services.archive_version(principal=self._principal(request, version), version=version)
+        return self._done(request, version, f"{version} is archived.")
+
+    @action(description="Restore", url_path="restore", permissions=["edit"], icon="unarchive")
+    @refusals_as_messages
+    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then bring the version back."""
+        version = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if request.method != "POST":
+            question = "The version is offered for training again."
+            return self._confirm(request, version, f"Restore {version}?", question, "Restore")
+        services.restore_version(principal=self._principal(request, version), version=version)
+        return self._done(request, version, f"{version} is ready again.")
+
+    def _principal(self, request: HttpRequest, version: DatasetVersion) -> Any:
+        return self.principal(request, version.dataset.project)
+
+    def _done(self, request: HttpRequest, version: DatasetVersion, text: str) -> HttpResponse:
+        messages.success(request, text)
+        return redirect(reverse("admin:datasets_datasetversion_change", args=[version.pk]))
+
+    def _confirm(
+        self, request: HttpRequest, version: DatasetVersion, title: str, question: str, button: str
+    ) -> HttpResponse:
+        return TemplateResponse(
+            request,
+            "admin/datasets/confirm.html",
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "original": version,
+                "back": reverse("admin:datasets_datasetversion_change", args=[version.pk]),
+                "title": title,
+                "question": question,
+                "button": button,
+            },
+        )
+
+
+def _offset(request: HttpRequest, total: int) -> int:
+    text = request.GET.get("offset", "0")
+    offset = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    return offset if offset < total else 0

@@ -1,0 +1,1 @@
+"""The REST transport of the datasets room."""

@@ -1,0 +1,160 @@
+"""Datasets on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from datasets.models import Dataset, DatasetVersion
+from datasets.schema import ColumnType, Role
+from datasets.services import MODES
+
+_STORED = {"upload"}
+
+
+class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+    """A dataset and its newest ready version."""
+
+    version_count = serializers.IntegerField(read_only=True)
+    latest_version = serializers.IntegerField(
+        source="latest_version_id",
+        read_only=True,
+        allow_null=True,
+        help_text="Id of the newest version that is ready.",
+    )
+    latest_version_number = serializers.IntegerField(read_only=True, allow_null=True)
+    latest_row_count = serializers.IntegerField(read_only=True, allow_null=True)
+    created_by = serializers.CharField(
+        source="created_by.username", read_only=True, allow_null=True, default=None
+    )
+
+    class Meta:
+        model = Dataset
+        fields: ClassVar[list[str]] = [
+            "id",
+            "name",
+            "description",
+            "version_count",
+            "latest_version",
+            "latest_version_number",
+            "latest_row_count",
+            "created_by",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class DatasetRequestSerializer(serializers.Serializer[Any]):
+    """What a dataset is made from."""
+
+    name = serializers.CharField(max_length=200)
+    description = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=10_000
+    )
+
+
+class DatasetChangeRequestSerializer(serializers.Serializer[Any]):
+    """What can be changed about a dataset."""
+
+    name = serializers.CharField(max_length=200, required=False)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+
+
+class DatasetColumnSerializer(serializers.Serializer[Any]):
+    """One column of a version's schema."""
+
+    name = serializers.CharField()
+    type = serializers.ChoiceField(choices=[item.value for item in ColumnType])
+    nullable = serializers.BooleanField()
+    role = serializers.ChoiceField(choices=[item.value for item in Role])
+
+
+class DatasetSchemaSerializer(serializers.Serializer[Any]):
+    """The columns of a version, in their order."""
+
+    columns = DatasetColumnSerializer(many=True)
+
+
+class DatasetVersionSummarySerializer(serializers.ModelSerializer[DatasetVersion]):
+    """A version in a list: all but schema and profile."""
+
+    source = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text="Where the rows come from, e.g. kind, filename, encoding, file_sha256."
+    )
+    created_by = serializers.CharField(
+        source="created_by.username", read_only=True, allow_null=True, default=None
+    )
+
+    class Meta:
+        model = DatasetVersion
+        fields: ClassVar[list[str]] = [
+            "id",
+            "dataset",
+            "number",
+            "status",
+            "parent",
+            "row_count",
+            "size_bytes",
+            "sha256",
+            "source",
+            "job",
+            "created_by",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_source(self, version: DatasetVersion) -> dict[str, Any]:
+        return {key: value for key, value in version.source.items() if key not in _STORED}
+
+
+class DatasetVersionSerializer(DatasetVersionSummarySerializer):
+    """A version with its schema and the profile of its columns."""
+
+    schema = DatasetSchemaSerializer(read_only=True)
+    profile = serializers.DictField(
+        read_only=True,
+        help_text=(
+            "row_count, column_count, columns (name, type, nulls, distinct, and quantiles with "
+            "histogram or top values), notes. Empty until the version is ready."
+        ),
+    )
+
+    class Meta(DatasetVersionSummarySerializer.Meta):
+        fields: ClassVar[list[str]] = [
+            *DatasetVersionSummarySerializer.Meta.fields,
+            "delta_version",
+            "schema",
+            "profile",
+        ]
+        read_only_fields = fields
+
+
+class DatasetUploadRequestSerializer(serializers.Serializer[Any]):
+    """A file to ingest."""
+
+    file = serializers.FileField(allow_empty_file=True, help_text="A CSV or Parquet file.")
+    mode = serializers.ChoiceField(
+        choices=MODES,
+        default="replace",
+        help_text="append: the rows of the newest version come first.",
+    )
+
+
+class DatasetRowsRequestSerializer(serializers.Serializer[Any]):
+    """Which rows to look at."""
+
+    offset = serializers.IntegerField(min_value=0, max_value=2**53, default=0)
+    limit = serializers.IntegerField(min_value=1, max_value=200, default=50)
+
+
+class DatasetRowsSerializer(serializers.Serializer[Any]):
+    """A stretch of rows of a version."""
+
+    offset = serializers.IntegerField()
+    row_count = serializers.IntegerField(help_text="Rows of the whole version.")
+    columns = serializers.ListField(child=serializers.CharField())
+    rows = serializers.ListField(
+        child=serializers.ListField(),
+        help_text="Values in the order of columns; text is cut after 1,000 characters.",
+    )

@@ -1,0 +1,207 @@
+"""The API of datasets: make them, upload files, look at versions and rows."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.generics import GenericAPIView, get_object_or_404
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.scoping import ProjectScopedMixin
+from datasets import services
+from datasets.api.serializers import (
+    DatasetChangeRequestSerializer,
+    DatasetRequestSerializer,
+    DatasetRowsRequestSerializer,
+    DatasetRowsSerializer,
+    DatasetSerializer,
+    DatasetUploadRequestSerializer,
+    DatasetVersionSerializer,
+    DatasetVersionSummarySerializer,
+)
+from datasets.models import Dataset, DatasetVersion, VersionStatus
+from datasets.previews import preview_rows
+from datasets.selectors import datasets_with_counts
+from jobs.api.responses import accepted
+from jobs.api.serializers import AcceptedJobSerializer
+
+
+class DatasetFilter(filters.FilterSet):  # type: ignore[misc]
+    """What a list of datasets can be narrowed by."""
+
+    name = filters.CharFilter(lookup_expr="icontains")
+
+    class Meta:
+        model = Dataset
+        fields: ClassVar[list[str]] = ["name"]
+
+
+class DatasetVersionFilter(filters.FilterSet):  # type: ignore[misc]
+    """What a list of versions can be narrowed by."""
+
+    status = filters.MultipleChoiceFilter(choices=VersionStatus.choices)
+    sha256 = filters.CharFilter()
+
+    class Meta:
+        model = DatasetVersion
+        fields: ClassVar[list[str]] = ["status", "sha256"]
+
+
+class DatasetViewSet(
+    ProjectScopedMixin,
+    mixins.RetrieveModelMixin,
+    mixins.ListModelMixin,
+    viewsets.GenericViewSet[Dataset],
+):
+    """Named tables of the lake."""
+
+    queryset = Dataset.objects.select_related("created_by")
+    serializer_class = DatasetSerializer
+    filterset_class = DatasetFilter
+    ordering_fields: ClassVar[list[str]] = ["name", "created_at"]
+
+    def get_queryset(self) -> QuerySet[Dataset]:
+        return datasets_with_counts(super().get_queryset())
+
+    @extend_schema(request=DatasetRequestSerializer, responses={201: DatasetSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a dataset without rows."""
+        wanted = DatasetRequestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        dataset = services.create_dataset(principal=self.principal, **wanted.validated_data)
+        return Response(self._shown(dataset), status=201)
+
+    @extend_schema(request=DatasetChangeRequestSerializer, responses=DatasetSerializer)
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Rename or describe a dataset."""
+        wanted = DatasetChangeRequestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        dataset = services.update_dataset(
+            principal=self.principal, dataset=self.get_object(), **wanted.validated_data
+        )
+        return Response(self._shown(dataset))
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Delete a dataset with all its rows; refused (409) while anything was made from it."""
+        services.delete_dataset(principal=self.principal, dataset=self.get_object())
+        return Response(status=204)
+
+    def _shown(self, dataset: Dataset) -> Any:
+        return DatasetSerializer(self.get_queryset().get(pk=dataset.pk)).data
+
+
+_DATASET_ID = OpenApiParameter(
+    "dataset_id", OpenApiTypes.INT, OpenApiParameter.PATH, description="The dataset."
+)
+
+
+@extend_schema_view(get=extend_schema(parameters=[_DATASET_ID]))
+class DatasetVersionsView(
+    ProjectScopedMixin, mixins.ListModelMixin, GenericAPIView[DatasetVersion]
+):
+    """The versions of one dataset."""
+
+    queryset = DatasetVersion.objects.select_related("created_by")
+    serializer_class = DatasetVersionSummarySerializer
+    filterset_class = DatasetVersionFilter
+    ordering_fields: ClassVar[list[str]] = ["number", "created_at"]
+    project_lookup = "dataset__project"
+    parser_classes = (MultiPartParser,)
+
+    def get_queryset(self) -> QuerySet[DatasetVersion]:
+        queryset = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return queryset
+        return queryset.filter(dataset=self._dataset()).order_by("-number")
+
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """List the versions, newest first."""
+        return self.list(request)
+
+    @extend_schema(
+        parameters=[
+            _DATASET_ID,
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="Sent again with the same file, gives the job of the first time.",
+            ),
+        ],
+        request={"multipart/form-data": DatasetUploadRequestSerializer},
+        responses={202: AcceptedJobSerializer},
+    )
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        """Upload a file; a job makes the next version from it."""
+        dataset = self._dataset()
+        wanted = DatasetUploadRequestSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        file = wanted.validated_data["file"]
+        job = services.upload_version(
+            principal=self.principal,
+            dataset=dataset,
+            file=file,
+            filename=file.name,
+            mode=wanted.validated_data["mode"],
+            idempotency_key=request.headers.get("Idempotency-Key"),
+        )
+        return accepted(job)
+
+    def _dataset(self) -> Dataset:
+        return get_object_or_404(
+            Dataset, pk=self.kwargs["dataset_id"], project_id=self.principal.project_id
+        )
+
+
+class DatasetVersionViewSet(
+    ProjectScopedMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[DatasetVersion]
+):
+    """Pinned states of datasets."""
+
+    queryset = DatasetVersion.objects.select_related("created_by", "dataset")
+    serializer_class = DatasetVersionSerializer
+    project_lookup = "dataset__project"
+
+    @extend_schema(
+        parameters=[DatasetRowsRequestSerializer], responses=DatasetRowsSerializer, filters=False
+    )
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def rows(self, request: Request, **kwargs: Any) -> Response:
+        """Return a stretch of rows."""
+        wanted = DatasetRowsRequestSerializer(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        version = self.get_object()
+        found = preview_rows(version, **wanted.validated_data)
+        return Response(
+            DatasetRowsSerializer(
+                {
+                    "offset": found.offset,
+                    "row_count": version.row_count,
+                    "columns": found.columns,
+                    "rows": found.rows,
+                }
+            ).data
+        )
+
+    @extend_schema(request=None, responses=DatasetVersionSummarySerializer)
+    @action(detail=True, methods=["post"])
+    def archive(self, request: Request, **kwargs: Any) -> Response:
+        """Put a version aside; it stays readable."""
+        version = services.archive_version(principal=self.principal, version=self.get_object())
+        return Response(DatasetVersionSummarySerializer(version).data)
+
+    @extend_schema(request=None, responses=DatasetVersionSummarySerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, **kwargs: Any) -> Response:
+        """Bring an archived version back."""
+        version = services.restore_version(principal=self.principal, version=self.get_object())
+        return Response(DatasetVersionSummarySerializer(version).data)

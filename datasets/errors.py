@@ -1,0 +1,187 @@
+"""Refusals of the datasets room: what may be wrong with a file, a dataset or the lake."""
+
+from __future__ import annotations
+
+from core.errors import Conflict, IllegalMove, Invalid, NotFound, TooLarge, Unavailable, Unsupported
+
+
+class EmptyFile(Invalid):
+    """The file has no bytes, or nothing but white space."""
+
+    code = "empty_file"
+    title = "The file is empty"
+
+
+class NoRows(Invalid):
+    """There is a header, and nothing below it."""
+
+    code = "no_rows"
+    title = "The file has a header but no rows"
+
+
+class UnknownEncoding(Invalid):
+    """The bytes are not text in any encoding that is recognised."""
+
+    code = "unknown_encoding"
+    title = "The text encoding of the file is not known"
+
+
+class UnreadableFile(Invalid):
+    """The file is damaged, cut off, or not what its first bytes promise."""
+
+    code = "unreadable_file"
+    title = "The file cannot be read"
+
+
+class FormatMismatch(Invalid):
+    """The name of the file says one format, its content another."""
+
+    code = "format_mismatch"
+    title = "The content of the file does not fit its name"
+
+
+class UnsupportedFormat(Unsupported):
+    """A known format, but none that can be ingested."""
+
+    code = "unsupported_format"
+    title = "This file format is not supported"
+
+
+class BadHeader(Invalid):
+    """Column names are missing, equal to each other, or not usable."""
+
+    code = "bad_header"
+    title = "The column names are not usable"
+
+
+class TooManyColumns(Invalid):
+    """More columns than a dataset may have."""
+
+    code = "too_many_columns"
+    title = "The file has too many columns"
+
+
+class RaggedRows(Invalid):
+    """Some rows have more or fewer cells than the header."""
+
+    code = "ragged_rows"
+    title = "Some rows do not fit the header"
+
+
+class RowTooLarge(Invalid):
+    """One row alone passes the limit of a row."""
+
+    code = "row_too_large"
+    title = "A row of the file is too large"
+
+
+class UnclosedQuote(Invalid):
+    """A quoted cell never ends."""
+
+    code = "unclosed_quote"
+    title = "A quoted cell is never closed"
+
+
+class NotFinite(Invalid):
+    """A numeric column holds infinities or numbers beyond the range of a double."""
+
+    code = "not_finite"
+    title = "A numeric column holds values that are not finite"
+
+
+class UnsupportedColumnType(Invalid):
+    """A column of a Parquet file or Arrow table has a type that has no place in a dataset."""
+
+    code = "unsupported_column_type"
+    title = "A column has a type that is not supported"
+
+
+class ValueOutOfRange(Invalid):
+    """A value does not fit the range of its column's type."""
+
+    code = "value_out_of_range"
+    title = "A value is out of range"
+
+
+class SchemaMismatch(Invalid):
+    """Rows to append do not have the columns or types of the dataset."""
+
+    code = "schema_mismatch"
+    title = "The rows do not fit the schema of the dataset"
+
+
+class UploadTooLarge(TooLarge):
+    """The file itself passes the limit of an upload."""
+
+    code = "upload_too_large"
+    title = "The file is too large"
+
+
+class ExpandsTooMuch(TooLarge):
+    """The file is small, but what is packed into it is not."""
+
+    code = "expands_too_much"
+    title = "The file expands to more than is allowed"
+
+
+class UploadMissing(Invalid):
+    """The uploaded file is gone from the upload folder."""
+
+    code = "upload_missing"
+    title = "The uploaded file is no longer there"
+
+
+class NameTaken(Conflict):
+    """Another dataset of the project has that name."""
+
+    code = "dataset_name_taken"
+    title = "There is a dataset with this name already"
+
+
+class IllegalVersionMove(IllegalMove):
+    """The status of a version does not allow what was asked for."""
+
+    code = "illegal_dataset_version_move"
+    title = "The dataset version cannot do this in its present state"
+
+
+class AppendOvertaken(Conflict):
+    """While rows were being appended to a version, another one took its place."""
+
+    code = "append_overtaken"
+    title = "Another version came first"
+
+
+class DatasetInUse(Conflict):
+    """Something still points at the dataset or one of its versions."""
+
+    code = "dataset_in_use"
+    title = "The dataset is in use"
+
+
+class VersionNotReady(Conflict):
+    """The rows of a version are asked for before (or without) being there."""
+
+    code = "dataset_version_not_ready"
+    title = "The dataset version is not ready"
+
+
+class ColumnNotFound(NotFound):
+    """A column is asked for that the version does not have."""
+
+    code = "column_not_found"
+    title = "The dataset version has no such column"
+
+
+class LakeBusy(Unavailable):
+    """Other writers kept winning the race for the next version of a table."""
+
+    code = "lake_busy"
+    title = "The table is being written by others just now"
+
+
+class LakeCorrupt(Unavailable):
+    """What is on disk is not what the row in the database pins."""
+
+    code = "lake_corrupt"
+    title = "The stored rows cannot be read"

@@ -1,0 +1,101 @@
+"""The job that turns an uploaded file into a dataset version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from datasets.errors import UploadMissing
+from datasets.execution.recording import make_ready
+from datasets.execution.writing import Mode, write_version
+from datasets.formats import Limits, open_source
+from datasets.models import DatasetVersion, VersionStatus
+from datasets.profile import ProfileNote
+from datasets.schema import Schema
+from datasets.selectors import earlier_versions_building, latest_ready_version
+from datasets.uploads import upload_path
+from jobs.execution import Conclude, JobContext
+from jobs.models import Job
+
+_READING_SHARE = 0.4
+_WAIT_SECONDS = 30.0
+
+
+def ingest(context: JobContext) -> Conclude:
+    """Read the uploaded file, write its rows to the lake, and pin them to the waiting version.
+
+    The file is looked through once to find the types, and a second time to convert it. Everything
+    before the conclusion may be repeated: the Delta write is keyed by the job and by what it
+    appends to.
+    """
+    version = DatasetVersion.objects.select_related("dataset").get(
+        pk=context.arguments["dataset_version"]
+    )
+    path = upload_path(context.arguments["upload"])
+    if not path.exists():
+        raise UploadMissing("The uploaded file was removed before it was read. Upload it again.")
+    mode: Mode = "append" if context.arguments["mode"] == "append" else "replace"
+
+    context.progress(0.0, "reading")
+    source = open_source(
+        path,
+        filename=context.arguments["filename"],
+        limits=Limits(expanded_bytes=2 * settings.UPLOAD_MAX_BYTES),
+        progress=lambda part: context.progress(_READING_SHARE * part, "reading"),
+    )
+    parent = _parent_to_append_to(context, version) if mode == "append" else None
+    base = "" if parent is None else f":{parent.delta_version}"
+    written = write_version(
+        dataset=version.dataset,
+        table_or_batches=lambda: source.batches(
+            None if parent is None else Schema.from_dict(parent.schema)
+        ),
+        schema=source.schema,
+        transaction_id=f"{context.job_id}{base}",
+        mode="replace" if parent is None else "append",
+        parent=parent,
+        notes=[ProfileNote(n.column, n.code, n.message) for n in source.notes],
+        progress=lambda part, stage: context.progress(
+            _READING_SHARE + (0.99 - _READING_SHARE) * part, stage
+        ),
+    )
+    context.log(
+        f"{written.row_count} rows in {len(written.schema)} columns, SHA-256 {written.sha256}"
+    )
+
+    def conclude() -> Mapping[str, Any]:
+        ready = make_ready(
+            principal=context.principal,
+            version=version,
+            written=written,
+            source={"format": source.format, **source.description},
+        )
+        transaction.on_commit(lambda: path.unlink(missing_ok=True))
+        return {
+            "dataset": ready.dataset_id,
+            "dataset_version": ready.pk,
+            "row_count": ready.row_count,
+            "sha256": ready.sha256,
+        }
+
+    return conclude
+
+
+def _parent_to_append_to(context: JobContext, version: DatasetVersion) -> DatasetVersion | None:
+    """Return the newest ready version, after giving earlier uploads time to become it."""
+    until = time.monotonic() + _WAIT_SECONDS
+    while earlier_versions_building(version).exists() and time.monotonic() < until:
+        context.progress(_READING_SHARE, "waiting for an earlier upload")
+        time.sleep(0.5)
+    return latest_ready_version(version.dataset)
+
+
+def ingest_failed(job: Job) -> None:
+    """Let the waiting version fail with its job; the file is kept for another try."""
+    DatasetVersion.objects.filter(
+        pk=job.arguments.get("dataset_version"), status=VersionStatus.BUILDING
+    ).update(status=VersionStatus.FAILED)

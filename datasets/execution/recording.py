@@ -1,0 +1,108 @@
+"""The rows that say what a version is; called in the transaction that concludes the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max
+
+from accounts import audit
+from accounts.principals import Principal
+from datasets.errors import AppendOvertaken
+from datasets.execution.writing import WrittenVersion
+from datasets.models import Dataset, DatasetVersion, VersionStatus
+from datasets.selectors import latest_ready_version
+
+
+def next_number(dataset: Dataset) -> int:
+    """Return the number of the next version; the caller has locked the dataset's row."""
+    highest = dataset.versions.aggregate(highest=Max("number"))["highest"]
+    return (highest or 0) + 1
+
+
+def create_ready_version(
+    *,
+    principal: Principal,
+    dataset: Dataset,
+    written: WrittenVersion,
+    parent: DatasetVersion | None,
+    source: Mapping[str, Any],
+    job_id: UUID | None,
+) -> DatasetVersion:
+    """Record rows that are in the lake as a new version, once per job and Delta version."""
+    locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
+    if job_id is not None:
+        present = locked.versions.filter(
+            job_id=job_id, delta_version=written.delta_version, status=VersionStatus.READY
+        ).first()
+        if present is not None:
+            return present
+    version = DatasetVersion.objects.create(
+        dataset=locked,
+        number=next_number(locked),
+        status=VersionStatus.READY,
+        parent_id=parent.pk if parent is not None else written.parent_id,
+        source=dict(source),
+        job_id=job_id,
+        created_by_id=principal.user_id,
+        **_measured(written),
+    )
+    _tell(principal, version)
+    return version
+
+
+def make_ready(
+    *,
+    principal: Principal,
+    version: DatasetVersion,
+    written: WrittenVersion,
+    source: Mapping[str, Any],
+) -> DatasetVersion:
+    """Pin the rows to the version that was waiting for them.
+
+    Raises
+    ------
+    AppendOvertaken
+        The rows were appended to a version that is no longer the newest ready one.
+    IllegalVersionMove
+        The version is not waiting for rows.
+    """
+    dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
+    locked = DatasetVersion.objects.select_for_update().get(pk=version.pk)
+    locked.check_move(VersionStatus.READY)
+    newest = latest_ready_version(dataset)
+    if written.parent_id is not None and (newest is None or newest.pk != written.parent_id):
+        raise AppendOvertaken(
+            "Another version became ready while the rows were being appended. Try the job again."
+        )
+    for name, value in _measured(written).items():
+        setattr(locked, name, value)
+    locked.status = VersionStatus.READY
+    locked.parent_id = written.parent_id
+    locked.source = {**locked.source, **source}
+    locked.save()
+    _tell(principal, locked)
+    return locked
+
+
+def _measured(written: WrittenVersion) -> dict[str, Any]:
+    return {
+        "delta_version": written.delta_version,
+        "row_count": written.row_count,
+        "size_bytes": written.size_bytes,
+        "sha256": written.sha256,
+        "schema": written.schema.to_dict(),
+        "profile": written.profile,
+    }
+
+
+def _tell(principal: Principal, version: DatasetVersion) -> None:
+    audit.record(
+        principal=principal,
+        action="dataset_version.ready",
+        target=version,
+        summary=f"{version}: {version.row_count} rows",
+        changes={"sha256": version.sha256, "delta_version": version.delta_version},
+    )

@@ -1,0 +1,49 @@
+"""The lake: rows in Delta tables, pinned reads, writes that happen once.
+
+Nothing here may be *used* before a process has forked (the engine behind ``deltalake`` does not
+survive it); importing is harmless, because the engine is imported where it is called.
+"""
+
+from datasets.lake.feed import ROW_COLUMN
+from datasets.lake.tables import (
+    append,
+    ensure_table,
+    open_table,
+    read_window,
+    table_path,
+    table_version,
+)
+from datasets.lake.versions import (
+    LakeWrite,
+    dataset_path,
+    iter_batches,
+    iter_pinned,
+    pinned_row_count,
+    pinned_size_bytes,
+    preview,
+    read_pinned,
+    read_table,
+    remove_dataset,
+    write_version_rows,
+)
+
+__all__ = [
+    "ROW_COLUMN",
+    "LakeWrite",
+    "append",
+    "dataset_path",
+    "ensure_table",
+    "iter_batches",
+    "iter_pinned",
+    "open_table",
+    "pinned_row_count",
+    "pinned_size_bytes",
+    "preview",
+    "read_pinned",
+    "read_table",
+    "read_window",
+    "remove_dataset",
+    "table_path",
+    "table_version",
+    "write_version_rows",
+]

@@ -1,0 +1,172 @@
+"""Delta tables in general: open, append once, scan a window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from django.conf import settings
+
+from datasets.errors import LakeBusy, LakeCorrupt
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_ATTEMPTS = 8
+
+
+def table_path(*parts: str) -> str:
+    """Return the address of a table below ``settings.LAKE_ROOT`` (a folder or ``s3://…``)."""
+    return "/".join([str(settings.LAKE_ROOT).rstrip("/"), *parts])
+
+
+def open_table(path: str, *, version: int | None = None) -> DeltaTable | None:
+    """Open a table, at its latest version or at the one named; None when it does not exist yet.
+
+    Raises
+    ------
+    LakeCorrupt
+        The table is there, but this version of it is not.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    if not DeltaTable.is_deltatable(path):
+        return None
+    try:
+        return DeltaTable(path, version=version)
+    except (DeltaError, OSError) as error:
+        which = "The table" if version is None else f"Version {version} of the table"
+        raise LakeCorrupt(f"{which} cannot be opened.") from error
+
+
+def table_version(path: str) -> int | None:
+    """Return the latest version of a table; None when there is no table."""
+    table = open_table(path)
+    return None if table is None else int(table.version())
+
+
+def ensure_table(
+    path: str,
+    schema: pa.Schema,
+    *,
+    partition_by: Sequence[str] | None = None,
+    configuration: Mapping[str, str] | None = None,
+) -> DeltaTable:
+    """Open a table, creating an empty one when there is none.
+
+    Two processes may try at the same moment; both get the table.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    table = open_table(path)
+    if table is not None:
+        return table
+    _make_folder(path)
+    try:
+        return DeltaTable.create(
+            path,
+            schema=schema,
+            mode="error",
+            partition_by=list(partition_by) if partition_by else None,
+            configuration=dict(configuration) if configuration else None,
+        )
+    except DeltaError:
+        created = open_table(path)
+        if created is None:
+            raise
+        return created
+
+
+def append(
+    path: str,
+    table: pa.Table,
+    *,
+    transaction: tuple[str, int],
+    partition_by: Sequence[str] | None = None,
+) -> int:
+    """Append rows exactly once per transaction; create the table when there is none.
+
+    Parameters
+    ----------
+    path
+        Address of the Delta table.
+    table
+        The rows; they must have the schema of the table.
+    transaction
+        Name of the writer's stream and a number that grows with each of its writes. When the table
+        has that number (or a later one) for the name already, nothing is written.
+    partition_by
+        Columns to partition a new table by.
+
+    Returns
+    -------
+    int
+        A version of the table that contains the rows.
+
+    Raises
+    ------
+    LakeBusy
+        Other writers won the race for the next version eight times in a row.
+    """
+    from deltalake import CommitProperties, Transaction, write_deltalake
+    from deltalake.exceptions import CommitFailedError
+
+    name, number = transaction
+    last: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        target = ensure_table(path, table.schema, partition_by=partition_by)
+        done = target.transaction_version(name)
+        if done is not None and done >= number:
+            return int(target.version())
+        try:
+            write_deltalake(
+                target,
+                table,
+                mode="append",
+                commit_properties=CommitProperties(app_transactions=[Transaction(name, number)]),
+            )
+        except CommitFailedError as error:
+            last = error
+            continue
+        return int(target.version())
+    raise LakeBusy("Too many writers append to the table at once.") from last
+
+
+def read_window(
+    path: str,
+    *,
+    columns: Sequence[str] | None = None,
+    partitions: Sequence[tuple[str, str, Any]] | None = None,
+    where: Any = None,
+    version: int | None = None,
+) -> pa.Table | None:
+    """Read the rows of a table that pass a filter; None when there is no table.
+
+    Parameters
+    ----------
+    columns
+        Which columns; all, when absent.
+    partitions
+        Conditions on partition columns, such as ``("day", ">=", "2026-01-31")``: whole files are
+        left out by them.
+    where
+        A ``pyarrow.dataset`` expression on any column.
+    version
+        The version to read; the latest, when absent.
+    """
+    table = open_table(path, version=version)
+    if table is None:
+        return None
+    pruning = list(partitions) if partitions else None
+    dataset = table.to_pyarrow_dataset(file_pruning_predicate=pruning)
+    return dataset.to_table(columns=list(columns) if columns is not None else None, filter=where)
+
+
+def _make_folder(path: str) -> None:
+    from pathlib import Path
+
+    if "://" not in path:
+        Path(path).mkdir(parents=True, exist_ok=True)
