@@ -1,0 +1,68 @@
+"""Named refusals of the model registry."""
+
+from __future__ import annotations
+
+from core.errors import Conflict, Forbidden, IllegalMove, Invalid
+
+
+class IllegalVersionMove(IllegalMove):
+    """The version's state machine does not know this move."""
+
+    code = "illegal_version_move"
+    title = "The model version cannot make this move"
+
+
+class VersionNotValidated(Conflict):
+    """A version that did not pass its gates was to be promoted."""
+
+    code = "version_not_validated"
+    title = "The model version has not passed its gates"
+
+
+class VersionNotReady(Conflict):
+    """A version that is not ready was to be promoted."""
+
+    code = "version_not_ready"
+    title = "The model version is not ready"
+
+
+class ApprovalNeeded(Conflict):
+    """The model asks for a second person's approval, which is not there."""
+
+    code = "approval_needed"
+    title = "A second person must approve this promotion"
+
+
+class SecondPersonNeeded(Forbidden):
+    """Somebody tried to approve their own request."""
+
+    code = "second_person_needed"
+    title = "A second person must decide this"
+
+
+class NothingToRollBackTo(Conflict):
+    """There is no earlier champion."""
+
+    code = "nothing_to_roll_back_to"
+    title = "There is no previous champion"
+
+
+class AliasMoved(Conflict):
+    """The alias was moved by somebody else meanwhile."""
+
+    code = "alias_moved"
+    title = "The alias was moved meanwhile"
+
+
+class AliasNameRefused(Invalid):
+    """The name of an alias is reserved or malformed."""
+
+    code = "alias_name_refused"
+    title = "This alias cannot be used"
+
+
+class VersionInUse(Conflict):
+    """A version that an alias points at was to be taken away."""
+
+    code = "version_in_use"
+    title = "The model version is in use"

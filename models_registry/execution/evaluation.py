@@ -1,0 +1,104 @@
+"""The job that runs the gates of a registered version again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from core.blobs import BlobCorrupt, BlobMissing, BlobStore, default_store
+from core.errors import DomainError, NotFound
+from jobs.execution import Conclude, JobContext
+from models_registry.artifacts import (
+    ArtifactUnreadable,
+    UntrustedArtifact,
+    dump_pipeline,
+    load_pipeline,
+)
+from models_registry.execution.validation import PARITY_ROWS
+from models_registry.gates import Difference, Measurements, measure_difference, own_answers
+from models_registry.models import ModelVersion
+from models_registry.recording import record_validation
+from models_registry.runtimes import CannotRun, NativeRuntime, load_runtime, through_the_wire
+from models_registry.signatures import Signature, columns_from_frame
+
+
+def evaluate(context: JobContext) -> Conclude:
+    """Measure a stored version again and judge it by the gates as they are now.
+
+    The version is loaded from its stored files and scores the stored reference rows in the runtime
+    that was chosen for it. Files that are damaged or missing fail their gates; they do not fail the
+    job.
+
+    Job arguments: ``model_version`` (id). Result: ``model_version`` and ``validation``.
+    """
+    version = (
+        ModelVersion.objects.select_related("model")
+        .filter(
+            pk=context.arguments["model_version"],
+            model__project_id=context.principal.project_id,
+        )
+        .first()
+    )
+    if version is None:
+        raise NotFound("There is no such model version.")
+    context.progress(0.1, "loading")
+    try:
+        wire, reload = _differences(version, default_store(), context)
+    except (BlobCorrupt, BlobMissing, ArtifactUnreadable, UntrustedArtifact) as error:
+        context.log(f"The files of {version} cannot be used: {error.message}")
+        wire = reload = _unusable(error)
+    context.progress(0.9, "judging")
+    measurements = Measurements(
+        metrics=version.metrics, baseline_metrics=version.baseline_metrics, wire=wire, reload=reload
+    )
+
+    def conclude() -> Mapping[str, Any]:
+        judged = record_validation(
+            principal=context.principal, version=version, measurements=measurements
+        )
+        return {"model_version": judged.pk, "validation": judged.validation}
+
+    return conclude
+
+
+def reference_frame(version: ModelVersion) -> pd.DataFrame:
+    """Return the training reference rows of a version (features, target and predictions)."""
+    data = default_store().read(version.reference_digest)
+    frame: pd.DataFrame = pq.read_table(io.BytesIO(data)).to_pandas()
+    return frame
+
+
+def _differences(
+    version: ModelVersion, store: BlobStore, context: JobContext
+) -> tuple[Difference, Difference]:
+    """Return how far the runtime behind the wire and a copy are from the pipeline itself."""
+    pipeline = load_pipeline(store.read(version.artifact_digest))
+    onnx = store.read(version.onnx_digest) if version.onnx_digest else None
+    signature = Signature.from_dict(version.signature)
+    frame = reference_frame(version).head(PARITY_ROWS)
+    rows = columns_from_frame(signature, frame)
+    context.progress(0.4, "comparing answers")
+    native = NativeRuntime(pipeline, signature)
+    reload = measure_difference(
+        lambda: native.predict(rows),
+        lambda: NativeRuntime(load_pipeline(dump_pipeline(pipeline)), signature).predict(rows),
+    )
+    try:
+        runtime = load_runtime(
+            name=version.runtime, pipeline=pipeline, onnx=onnx, signature=signature
+        )
+    except CannotRun as error:
+        return Difference(None, obstacle=f"its runtime cannot be loaded: {error}"[:400]), reload
+    wire = measure_difference(
+        lambda: own_answers(pipeline, signature, rows),
+        lambda: runtime.predict(through_the_wire(rows)),
+    )
+    return wire, reload
+
+
+def _unusable(error: DomainError) -> Difference:
+    return Difference(None, obstacle=error.message[:400])

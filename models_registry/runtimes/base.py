@@ -1,0 +1,63 @@
+"""What every runtime gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models_registry.signatures import Columns, Signature
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class CannotRun(Exception):
+    """The runtime does not know how to compute this kind of pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The answers for n rows.
+
+    Attributes
+    ----------
+    labels
+        The predicted classes (a classifier) or values (a regressor), n plain Python values.
+    probabilities
+        Shape (n, number of classes), in the order of ``Signature.classes``; None for a regressor.
+    """
+
+    labels: list[Any]
+    probabilities: FloatArray | None
+
+    @property
+    def scores(self) -> FloatArray:
+        """The numbers behind the answers: probabilities, or values of shape (n, 1)."""
+        if self.probabilities is not None:
+            return self.probabilities
+        return np.asarray(self.labels, dtype=np.float64).reshape(-1, 1)
+
+
+class Runtime(Protocol):
+    """A way to compute answers; safe to call from several threads."""
+
+    @property
+    def name(self) -> str:
+        """The name that is stored with the version."""
+
+    def predict(self, columns: Columns) -> Scores:
+        """Return the answers for these rows."""
+
+
+def scores_of_probabilities(signature: Signature, probabilities: FloatArray) -> Scores:
+    """Return the most probable class of each row with the probabilities."""
+    classes = signature.classes or ()
+    best = probabilities.argmax(axis=1).tolist()
+    return Scores([classes[index] for index in best], probabilities)
+
+
+def scores_of_values(values: FloatArray) -> Scores:
+    """Return a regressor's values (shape (n,)) as answers."""
+    return Scores(values.tolist(), None)

@@ -1,0 +1,184 @@
+"""Choosing the fastest runtime that is proved equal, and loading the one that was chosen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.pipeline import Pipeline
+
+from models_registry.runtimes.base import CannotRun, Runtime, Scores
+from models_registry.runtimes.linear import LinearRuntime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.onnx import OnnxRuntime, convert
+from models_registry.runtimes.preparation import Preparation
+from models_registry.runtimes.proof import Agreement, agreements, proof_rows
+from models_registry.runtimes.trees import TreeRuntime
+from models_registry.signatures import Columns, Signature
+
+#: Added to a runtime's name when rows with missing numbers go to scikit-learn itself.
+_EXCEPT_MISSING = "+native"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeChoice:
+    """Which runtime was chosen, and the proof.
+
+    Attributes
+    ----------
+    report
+        JSON-compatible: for each candidate whether it could be built, its agreement on each kind of rows,
+        and its microseconds for one row.
+    """
+
+    name: str
+    onnx: bytes | None
+    report: dict[str, Any]
+    runtime: Runtime
+
+
+class ExceptMissing:
+    """A fast runtime, with scikit-learn for the rows in which a number is missing."""
+
+    def __init__(self, fast: Runtime, native: Runtime) -> None:
+        self._fast = fast
+        self._native = native
+        self.name = fast.name + _EXCEPT_MISSING
+
+    def predict(self, columns: Columns) -> Scores:
+        """Return the answers for these rows, in order."""
+        missing = columns.has_missing()
+        if not missing.any():
+            return self._fast.predict(columns)
+        if missing.all():
+            return self._native.predict(columns)
+        return _merge(
+            missing,
+            self._native.predict(columns.take(np.flatnonzero(missing))),
+            self._fast.predict(columns.take(np.flatnonzero(~missing))),
+        )
+
+
+def _merge(chosen: npt.NDArray[np.bool_], inside: Scores, outside: Scores) -> Scores:
+    left, right = iter(inside.labels), iter(outside.labels)
+    labels = [next(left) if flag else next(right) for flag in chosen]
+    if inside.probabilities is None or outside.probabilities is None:
+        return Scores(labels, None)
+    probabilities = np.empty((len(chosen), inside.probabilities.shape[1]))
+    probabilities[chosen] = inside.probabilities
+    probabilities[~chosen] = outside.probabilities
+    return Scores(labels, probabilities)
+
+
+def choose_runtime(
+    pipeline: Pipeline, signature: Signature, real: Columns, rng: np.random.Generator
+) -> RuntimeChoice:
+    """Return the fastest runtime whose answers equal scikit-learn's on all kinds of rows.
+
+    Parameters
+    ----------
+    real
+        Rows that training did not fit on, if possible; up to 200 of them are used.
+    """
+    native = NativeRuntime(pipeline, signature)
+    kinds = proof_rows(signature, real, rng)
+    one_row = real.take(slice(0, 1))
+    report: dict[str, Any] = {
+        "native": {"microseconds_per_row": _microseconds(native, one_row)},
+        "kinds": {kind: rows.row_count for kind, rows in kinds.items()},
+    }
+    chosen: Runtime = native
+    chosen_onnx: bytes | None = None
+    reason = "no faster runtime knows this pipeline"
+    for name, build in _candidates(pipeline, signature):
+        try:
+            candidate, onnx = build()
+        except CannotRun as error:
+            report[name] = {"built": False, "reason": str(error)[:300]}
+            continue
+        found = agreements(native, candidate, kinds)
+        report[name] = {
+            "built": True,
+            "agreement": {kind: _shown(one) for kind, one in found.items()},
+            "microseconds_per_row": _microseconds(candidate, one_row),
+        }
+        disagreeing = [kind for kind, one in found.items() if not one.is_equal]
+        if disagreeing and disagreeing != ["missing"]:
+            reason = f"{name} disagrees on {', '.join(disagreeing)} rows"
+            continue
+        chosen = ExceptMissing(candidate, native) if disagreeing else candidate
+        chosen_onnx = onnx
+        reason = f"{name} agrees" + (
+            "; rows with missing numbers go to scikit-learn" if disagreeing else ""
+        )
+        break
+    report["chosen"] = chosen.name
+    report["reason"] = reason
+    return RuntimeChoice(chosen.name, chosen_onnx, report, chosen)
+
+
+def load_runtime(
+    *, name: str, pipeline: Pipeline, onnx: bytes | None, signature: Signature
+) -> Runtime:
+    """Return the runtime that was chosen for a version.
+
+    Raises
+    ------
+    CannotRun
+        The name is not known, or the runtime cannot be built from these files.
+    """
+    native = NativeRuntime(pipeline, signature)
+    base = name.removesuffix(_EXCEPT_MISSING)
+    fast: Runtime
+    if base == "native":
+        fast = native
+    elif base == "linear":
+        fast = LinearRuntime(pipeline, signature)
+    elif base == "trees":
+        fast = TreeRuntime(pipeline, signature)
+    elif base == "onnx" and onnx is not None:
+        fast = OnnxRuntime(pipeline, signature, onnx)
+    else:
+        raise CannotRun(f"there is no runtime '{name}' for these files")
+    return ExceptMissing(fast, native) if name.endswith(_EXCEPT_MISSING) else fast
+
+
+def _candidates(
+    pipeline: Pipeline, signature: Signature
+) -> Iterator[tuple[str, Callable[[], tuple[Runtime, bytes | None]]]]:
+    yield "linear", lambda: (LinearRuntime(pipeline, signature), None)
+
+    def onnx() -> tuple[Runtime, bytes | None]:
+        model = convert(pipeline, Preparation.of(pipeline[0], signature).width)
+        return OnnxRuntime(pipeline, signature, model), model
+
+    yield "onnx", onnx
+    yield "trees", lambda: (TreeRuntime(pipeline, signature), None)
+
+
+def _shown(agreement: Agreement) -> dict[str, Any]:
+    finite = min(agreement.largest_difference, 1e300)
+    return {
+        "rows": agreement.rows,
+        "largest_difference": finite,
+        "label_mismatches": agreement.label_mismatches,
+        "equal": agreement.is_equal,
+    }
+
+
+def _microseconds(runtime: Runtime, row: Columns, seconds: float = 0.1) -> float | None:
+    """Return the median time for one row; None without a row."""
+    if row.row_count == 0:
+        return None
+    runtime.predict(row)
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end and len(times) < 500:
+        start = time.perf_counter()
+        runtime.predict(row)
+        times.append(time.perf_counter() - start)
+    return round(1e6 * float(np.median(times)), 1)

@@ -1,0 +1,85 @@
+"""Linear models as one matrix product in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+
+from models_registry.runtimes.base import (
+    CannotRun,
+    FloatArray,
+    Scores,
+    scores_of_probabilities,
+    scores_of_values,
+)
+from models_registry.runtimes.preparation import Preparation
+from models_registry.signatures import Columns, Signature
+
+
+class LinearRuntime:
+    """Scaling and coefficients folded into one affine map; text columns into look-up tables.
+
+    With ``z = (x - mean) / scale`` and the model ``z·w + b`` the map is ``x·(w / scale) + b - mean·(w / scale)``.
+    A class's probability is the logistic function of it (two classes) or the softmax (more).
+    """
+
+    name = "linear"
+
+    def __init__(self, pipeline: Pipeline, signature: Signature) -> None:
+        model = pipeline[-1]
+        if not isinstance(model, LogisticRegression | Ridge):
+            raise CannotRun(f"a {type(model).__name__} is not linear")
+        self._signature = signature
+        preparation = Preparation.of(pipeline[0], signature)
+        weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
+        outputs = weights.shape[1]
+        self._bias = np.zeros(outputs) + np.asarray(model.intercept_, dtype=np.float64)
+        self._weights = np.zeros((len(signature.numeric), outputs))
+        self._fill = np.zeros(len(signature.numeric))
+        for block in preparation.numeric:
+            part = weights[block.target]
+            if block.scale is not None:
+                part = part / block.scale[:, None]
+            if block.mean is not None:
+                self._bias = self._bias - block.mean @ part
+            self._weights[block.sources] = part
+            if block.fill is not None:
+                self._fill[block.sources] = block.fill
+        self._tables = tuple(
+            (piece.source, piece.codes, piece.table.astype(np.float64) @ weights[piece.target])
+            for piece in preparation.text
+        )
+
+    def _decision(self, columns: Columns) -> FloatArray:
+        values = columns.numeric.astype(np.float32).astype(np.float64)
+        missing = np.isnan(values)
+        if missing.any():
+            values = np.where(missing, self._fill, values)
+        decision = values @ self._weights + self._bias
+        for source, codes, table in self._tables:
+            unknown = len(table) - 1
+            decision += table[[codes.get(value, unknown) for value in columns.text[source]]]
+        return decision
+
+    def predict(self, columns: Columns) -> Scores:
+        """Return the answers for these rows."""
+        decision = self._decision(columns)
+        if self._signature.task == "regression":
+            return scores_of_values(decision[:, 0])
+        if decision.shape[1] == 1:
+            positive = _logistic(decision[:, 0])
+            return scores_of_probabilities(
+                self._signature, np.column_stack([1.0 - positive, positive])
+            )
+        shifted = np.exp(decision - decision.max(axis=1, keepdims=True))
+        return scores_of_probabilities(
+            self._signature, shifted / shifted.sum(axis=1, keepdims=True)
+        )
+
+
+def _logistic(decision: FloatArray) -> FloatArray:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    small = np.exp(-np.abs(decision))
+    result: FloatArray = np.where(decision >= 0, 1.0, small) / (1.0 + small)
+    return result

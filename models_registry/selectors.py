@@ -1,0 +1,102 @@
+"""Reads of the model registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+
+from models_registry.models import Alias, AliasMove, GateResult, ModelVersion, RegisteredModel
+
+CHAMPION = "champion"
+
+
+def champion_of(model: RegisteredModel) -> ModelVersion | None:
+    """Return the version that the alias ``champion`` points at."""
+    alias = (
+        Alias.objects.filter(model=model, name=CHAMPION)
+        .select_related("version__model", "version__dataset_version", "version__run")
+        .first()
+    )
+    return alias.version if alias else None
+
+
+def current_gate_results(version: ModelVersion) -> QuerySet[GateResult]:
+    """Return what the gates said at the latest evaluation."""
+    return version.gate_results.filter(is_current=True)
+
+
+def with_gates_and_aliases(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
+    """Load what a list of versions shows in a fixed number of queries."""
+    return versions.select_related(
+        "model", "run", "dataset_version__dataset", "created_by"
+    ).prefetch_related(
+        "aliases",
+        Prefetch(
+            "gate_results",
+            queryset=GateResult.objects.filter(is_current=True),
+            to_attr="current_results",
+        ),
+    )
+
+
+def lineage_of(version: ModelVersion) -> dict[str, Any]:
+    """Return where a version comes from and who let it through, as JSON-compatible values."""
+    run = version.run
+    data = version.dataset_version
+    moves = AliasMove.objects.filter(to_version=version).order_by("id")
+    return {
+        "model_version": {
+            "id": version.pk,
+            "model": version.model.name,
+            "number": version.number,
+            "estimator": version.estimator,
+            "artifact_sha256": version.artifact_digest,
+            "runtime": version.runtime,
+            "seed": version.seed,
+            "created_at": version.created_at,
+        },
+        "run": None
+        if run is None
+        else {"id": run.pk, "run_id": run.run_id, "status": run.status, "job": run.job_id},
+        "dataset_version": None
+        if data is None
+        else {
+            "id": data.pk,
+            "dataset": data.dataset.name,
+            "number": data.number,
+            "rows": data.row_count,
+            "sha256": data.sha256,
+            "source": data.source,
+        },
+        "gates": [
+            {
+                "name": result.name,
+                "passed": result.passed,
+                "value": result.value,
+                "threshold": result.threshold,
+                "reason": result.reason,
+                "at": result.at,
+            }
+            for result in current_gate_results(version)
+        ],
+        "promotions": [
+            {
+                "alias": move.name,
+                "from_version": move.from_version_id,
+                "by": move.moved_by_name,
+                "reason": move.reason,
+                "at": move.at,
+            }
+            for move in moves
+        ],
+        "approvals": [
+            {
+                "status": approval.status,
+                "requested_by": approval.requested_by.get_username(),
+                "decided_by": approval.decided_by.get_username() if approval.decided_by else None,
+                "decided_at": approval.decided_at,
+            }
+            for approval in version.approvals.select_related("requested_by", "decided_by")
+        ],
+    }

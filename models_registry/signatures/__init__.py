@@ -1,0 +1,33 @@
+"""What a model takes and gives, and the one columnar form in which rows travel through the product.
+
+Training, the parity gate and serving all turn their rows into :class:`Columns` and from there into what an
+estimator sees, so a model meets in production exactly the representation that it was fitted on.
+"""
+
+from __future__ import annotations
+
+from models_registry.signatures.columns import (
+    Columns,
+    columns_from_frame,
+    columns_from_lists,
+    columns_from_records,
+)
+from models_registry.signatures.errors import BodyMalformed, InputRefused, RowComplaint
+from models_registry.signatures.signature import Field, FieldType, Signature, infer_signature
+from models_registry.signatures.wire import decode_instances, encode_instances
+
+__all__ = [
+    "BodyMalformed",
+    "Columns",
+    "Field",
+    "FieldType",
+    "InputRefused",
+    "RowComplaint",
+    "Signature",
+    "columns_from_frame",
+    "columns_from_lists",
+    "columns_from_records",
+    "decode_instances",
+    "encode_instances",
+    "infer_signature",
+]

@@ -1,0 +1,264 @@
+"""The columnar request: rows as one numeric block and a few text columns.
+
+The way from JSON records to arrays avoids pandas: the values of all numeric columns are taken out of each
+record at once, their Python types are checked as a set, and NumPy converts them in one call. Only when
+something is unusual are the values looked at one by one, to say what is wrong with which.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models_registry.signatures.errors import MOST_COMPLAINTS, InputRefused, RowComplaint
+from models_registry.signatures.signature import Field, Signature
+
+_NUMBERS = frozenset({int, float})
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """n rows that fit a signature.
+
+    Attributes
+    ----------
+    numeric
+        float64, shape (n, number of numeric inputs); NaN stands for null, truth values are 0 and 1.
+    text
+        One object array of shape (n,) for each text input; ``""`` stands for null.
+    unseen
+        (row, column) of each category that training did not see.
+    """
+
+    signature: Signature
+    numeric: npt.NDArray[np.float64]
+    text: tuple[npt.NDArray[np.object_], ...]
+    row_count: int
+    unseen: tuple[tuple[int, str], ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return what an estimator is fitted on and asked with.
+
+        Numeric columns are float32 (what trees compute with), text columns are object arrays.
+        """
+        numeric = self.numeric.astype(np.float32)
+        text = iter(self.text)
+        numbers = iter(range(numeric.shape[1]))
+        data: dict[str, Any] = {}
+        for field in self.signature.inputs:
+            if field.is_numeric:
+                data[field.name] = numeric[:, next(numbers)]
+            else:
+                data[field.name] = pd.Series(next(text), dtype=object)
+        return pd.DataFrame(data, index=pd.RangeIndex(self.row_count), columns=list(data))
+
+    def take(self, rows: npt.NDArray[np.intp] | slice) -> Columns:
+        """Return some of the rows, without their remarks on unseen categories."""
+        numeric = self.numeric[rows]
+        return Columns(
+            self.signature, numeric, tuple(column[rows] for column in self.text), len(numeric)
+        )
+
+    def has_missing(self) -> npt.NDArray[np.bool_]:
+        """Return for each row whether a number is missing, shape (n,)."""
+        missing: npt.NDArray[np.bool_] = np.asarray(np.isnan(self.numeric).any(axis=1))
+        return missing
+
+
+def columns_from_records(signature: Signature, records: Sequence[Mapping[str, Any]]) -> Columns:
+    """Check records against a signature and return them as columns.
+
+    Parameters
+    ----------
+    records
+        One mapping of column to value for each row, as JSON gives them: numbers, text, truth values, None.
+
+    Raises
+    ------
+    InputRefused
+        A row lacks a column, has one too many, or holds a value of another type; the error lists up to
+        50 values with row and column.
+    """
+    names = signature.names
+    width = len(names)
+    try:
+        if any(len(record) != width for record in records):
+            raise KeyError
+        numeric = _numeric_block(signature, records)
+        texts = tuple([record[field.name] for record in records] for field in signature.text)
+    except (KeyError, TypeError, OverflowError):
+        raise InputRefused(_complaints(signature, records)) from None
+    if numeric is None or not _all_text(texts):
+        return _carefully(signature, records)
+    return _finish(signature, numeric, texts, len(records))
+
+
+def columns_from_lists(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> Columns:
+    """Check columns (each a list of n values) against a signature.
+
+    Raises
+    ------
+    InputRefused
+        As for :func:`columns_from_records`; also when the columns are of different lengths.
+    """
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        shortest = min(lengths, key=lambda name: lengths[name])
+        raise InputRefused(
+            [RowComplaint(lengths[shortest], shortest, "this column is shorter than others")]
+        )
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True) if names else iter(())
+    return columns_from_records(signature, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def columns_from_frame(signature: Signature, frame: pd.DataFrame) -> Columns:
+    """Return the columns of a DataFrame that the signature names; missing values become null.
+
+    The frame is one of our own (read from the lake), so types are converted, not checked.
+    """
+    count = len(frame)
+    numeric = np.empty((count, len(signature.numeric)), dtype=np.float64)
+    for index, field in enumerate(signature.numeric):
+        numeric[:, index] = pd.to_numeric(frame[field.name].astype(object)).to_numpy(
+            dtype=np.float64, na_value=np.nan
+        )
+    texts = []
+    for field in signature.text:
+        values = frame[field.name].astype(object)
+        texts.append(values.where(values.notna(), None).tolist())
+    return _finish(signature, numeric, tuple(texts), count)
+
+
+def _numeric_block(
+    signature: Signature, records: Sequence[Mapping[str, Any]]
+) -> npt.NDArray[np.float64] | None:
+    """Return the numeric values, or None when they must be looked at one by one."""
+    fields = signature.numeric
+    if not fields or not records:
+        return np.empty((len(records), len(fields)), dtype=np.float64)
+    pick = _picker(fields)
+    rows = [pick(record) for record in records]
+    if not set(map(type, itertools.chain.from_iterable(rows))) <= _NUMBERS:
+        return None
+    block = np.array(rows, dtype=np.float64)
+    if not (np.abs(block) <= _FLOAT32_MAX).all():
+        return None
+    if any(field.type != "number" for field in fields):
+        strict = [index for index, field in enumerate(fields) if field.type != "number"]
+        chosen = block[:, strict]
+        if any(field.type == "boolean" for field in fields) or (chosen % 1).any():
+            return None
+    return block
+
+
+def _picker(fields: Sequence[Field]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(fields) == 1:
+        only = fields[0].name
+        return lambda record: (record[only],)
+    return itemgetter(*(field.name for field in fields))
+
+
+def _all_text(texts: Sequence[Sequence[Any]]) -> bool:
+    return all(set(map(type, column)) <= {str} for column in texts)
+
+
+def _carefully(signature: Signature, records: Sequence[Mapping[str, Any]]) -> Columns:
+    """Convert value by value, collecting what is wrong."""
+    complaints = _complaints(signature, records)
+    if complaints:
+        raise InputRefused(complaints)
+    numeric = np.array(
+        [
+            [
+                math.nan if record[field.name] is None else float(record[field.name])
+                for field in signature.numeric
+            ]
+            for record in records
+        ],
+        dtype=np.float64,
+    ).reshape(len(records), len(signature.numeric))
+    texts = tuple([record[field.name] for record in records] for field in signature.text)
+    return _finish(signature, numeric, texts, len(records))
+
+
+def _finish(
+    signature: Signature,
+    numeric: npt.NDArray[np.float64],
+    texts: Sequence[Sequence[str | None]],
+    count: int,
+) -> Columns:
+    unseen: list[tuple[int, str]] = []
+    arrays = []
+    for field, known, values in zip(signature.text, signature.category_sets, texts, strict=True):
+        column = np.empty(count, dtype=object)
+        column[:] = ["" if value is None else value for value in values]
+        arrays.append(column)
+        if known is not None:
+            unseen.extend(
+                (row, field.name)
+                for row, value in enumerate(values)
+                if value is not None and value not in known
+            )
+    return Columns(signature, numeric, tuple(arrays), count, tuple(unseen))
+
+
+def _complaints(signature: Signature, records: Sequence[Any]) -> list[RowComplaint]:
+    """Return what is wrong with the records, at most a few dozen complaints."""
+    found: list[RowComplaint] = []
+    names = frozenset(signature.names)
+    for row, record in enumerate(records):
+        if len(found) >= MOST_COMPLAINTS:
+            break
+        if not isinstance(record, Mapping):
+            found.append(RowComplaint(row, "", "a row must be an object of column and value"))
+            continue
+        found.extend(
+            RowComplaint(row, extra, "the model has no such column")
+            for extra in sorted(set(record) - names)
+        )
+        for field in signature.inputs:
+            if field.name not in record:
+                found.append(RowComplaint(row, field.name, "this column is missing"))
+                continue
+            complaint = _complaint(field, record[field.name])
+            if complaint:
+                found.append(RowComplaint(row, field.name, complaint))
+    return found[:MOST_COMPLAINTS]
+
+
+def _complaint(field: Field, value: Any) -> str | None:
+    """Return what is wrong with one value, or None."""
+    if value is None:
+        return None if field.nullable else "null is not a value of this column"
+    if field.type == "string":
+        return None if isinstance(value, str) else f"text was expected, not {_kind(value)}"
+    if field.type == "boolean":
+        return (
+            None if isinstance(value, bool) else f"true or false was expected, not {_kind(value)}"
+        )
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"a number was expected, not {_kind(value)}"
+    if isinstance(value, float) and math.isnan(value):
+        return "send null, not NaN"
+    if abs(value) > _FLOAT32_MAX:
+        return "the number is too large"
+    if field.type == "integer" and value % 1:
+        return "a whole number was expected"
+    return None
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "a truth value"
+    names = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(value), type(value).__name__)

@@ -1,0 +1,153 @@
+"""The signature: names and types of what goes in, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import pandas as pd
+
+FieldType = Literal["number", "integer", "boolean", "string"]
+Task = Literal["classification", "regression"]
+ClassLabel = str | int | bool
+
+#: A text column with more distinct values than this keeps no list of its categories.
+MOST_CATEGORIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input column.
+
+    Attributes
+    ----------
+    nullable
+        Whether ``null`` is a value of this column.
+    categories
+        The values that training saw, for text columns with not too many of them.
+    """
+
+    name: str
+    type: FieldType
+    nullable: bool = False
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the column becomes a number (truth values do: 0 and 1)."""
+        return self.type != "string"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model version takes and gives.
+
+    Attributes
+    ----------
+    inputs
+        The input columns, in the order in which the pipeline was fitted.
+    classes
+        The labels of a classifier, in the order of its probabilities; None for a regressor.
+    output_name
+        The name of the target.
+    """
+
+    inputs: tuple[Field, ...]
+    task: Task
+    classes: tuple[ClassLabel, ...] | None = None
+    output_name: str = "prediction"
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of all inputs, in order."""
+        return tuple(field.name for field in self.inputs)
+
+    @cached_property
+    def numeric(self) -> tuple[Field, ...]:
+        """The inputs that become numbers, in order."""
+        return tuple(field for field in self.inputs if field.is_numeric)
+
+    @cached_property
+    def text(self) -> tuple[Field, ...]:
+        """The inputs that stay text, in order."""
+        return tuple(field for field in self.inputs if not field.is_numeric)
+
+    @cached_property
+    def category_sets(self) -> tuple[frozenset[str] | None, ...]:
+        """The known categories of each text input."""
+        return tuple(
+            None if field.categories is None else frozenset(field.categories) for field in self.text
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the signature as JSON-compatible values."""
+        return {
+            "inputs": [
+                {
+                    "name": field.name,
+                    "type": field.type,
+                    "nullable": field.nullable,
+                    "categories": None if field.categories is None else list(field.categories),
+                }
+                for field in self.inputs
+            ],
+            "task": self.task,
+            "classes": None if self.classes is None else list(self.classes),
+            "output_name": self.output_name,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Signature:
+        """Return the signature that :meth:`to_dict` wrote."""
+        return cls(
+            inputs=tuple(
+                Field(
+                    name=item["name"],
+                    type=item["type"],
+                    nullable=item["nullable"],
+                    categories=None if item["categories"] is None else tuple(item["categories"]),
+                )
+                for item in value["inputs"]
+            ),
+            task=value["task"],
+            classes=None if value["classes"] is None else tuple(value["classes"]),
+            output_name=value["output_name"],
+        )
+
+
+def infer_signature(
+    frame: pd.DataFrame,
+    *,
+    task: Task,
+    classes: Sequence[ClassLabel] | None = None,
+    output_name: str = "prediction",
+) -> Signature:
+    """Return the signature of the columns of ``frame`` (n rows), by their dtypes and values.
+
+    A column is nullable when at least one of its values is missing; truth values stay truth values,
+    integers integers, other numbers numbers, and everything else is text.
+    """
+    return Signature(
+        inputs=tuple(_field(str(name), frame[name]) for name in frame.columns),
+        task=task,
+        classes=None if classes is None else tuple(classes),
+        output_name=output_name,
+    )
+
+
+def _field(name: str, column: pd.Series[Any]) -> Field:
+    missing = bool(column.isna().any())
+    present = column.dropna()
+    if pd.api.types.is_bool_dtype(column.dtype) or (
+        len(present) > 0 and all(isinstance(value, bool) for value in present)
+    ):
+        return Field(name, "boolean", missing)
+    if pd.api.types.is_integer_dtype(column.dtype):
+        return Field(name, "integer", missing)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return Field(name, "number", missing)
+    distinct = cast("list[str]", sorted({str(value) for value in present}))
+    known = tuple(distinct) if len(distinct) <= MOST_CATEGORIES else None
+    return Field(name, "string", missing, known)

@@ -1,0 +1,82 @@
+"""The native wire: ``{"instances": [{"column": value, …}, …]}`` as strict JSON (RFC 8259)."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+from models_registry.signatures.columns import Columns
+from models_registry.signatures.errors import BodyMalformed
+
+_KEY = "instances"
+
+
+def encode_instances(columns: Columns) -> bytes:
+    """Return the body that a client would send for these rows; null stands for what is missing."""
+    signature = columns.signature
+    numeric = columns.numeric.tolist()
+    text = [column.tolist() for column in columns.text]
+    records: list[dict[str, Any]] = []
+    for row in range(columns.row_count):
+        numbers = iter(numeric[row])
+        words = iter([column[row] for column in text])
+        record: dict[str, Any] = {}
+        for field in signature.inputs:
+            if not field.is_numeric:
+                word = next(words)
+                record[field.name] = None if word == "" and field.nullable else word
+                continue
+            number = next(numbers)
+            if math.isnan(number):
+                record[field.name] = None
+            elif field.type == "boolean":
+                record[field.name] = bool(number)
+            else:
+                record[field.name] = number
+        records.append(record)
+    return orjson.dumps({_KEY: records})
+
+
+def decode_instances(body: bytes) -> list[dict[str, Any]]:
+    """Return the rows of a body.
+
+    Raises
+    ------
+    BodyMalformed
+        The body is not JSON, is not an object with the one key ``instances`` that holds a list of
+        objects, or names a key twice.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BodyMalformed(f"The body is not valid JSON: {error}") from None
+    if not isinstance(value, dict) or not isinstance(value.get(_KEY), list):
+        raise BodyMalformed(
+            'The body must be an object: {"instances": [{"column": value, …}, …]}.', field=_KEY
+        )
+    if len(value) > 1:
+        unknown = next(key for key in value if key != _KEY)
+        raise BodyMalformed(f"The key '{unknown}' is not known.", field=unknown)
+    records: list[dict[str, Any]] = value[_KEY]
+    for row, record in enumerate(records):
+        if type(record) is not dict:
+            raise BodyMalformed(
+                f"Row {row} must be an object of column and value.", field=f"{_KEY}[{row}]"
+            )
+    # A parser keeps the last of two equal keys. Fewer keys than colons is the sign of it (or of a colon
+    # inside a text), and only then is the body read a second time with a parser that tells.
+    if body.count(b":") != 1 + sum(map(len, records)):
+        json.loads(body, object_pairs_hook=_refuse_twins)
+    return records
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen = dict(pairs)
+    if len(seen) != len(pairs):
+        names = [name for name, _ in pairs]
+        twin = next(name for name in seen if names.count(name) > 1)
+        raise BodyMalformed(f"The key '{twin}' appears twice.", field=twin)
+    return seen
