@@ -1,0 +1,363 @@
+"""From rows to a fitted, measured and validated model; no database."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as package_version
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from sklearn.inspection import permutation_importance
+from sklearn.pipeline import Pipeline
+
+from models_registry.execution import Candidate, ValidationOutcome, validate
+from models_registry.runtimes import NativeRuntime, Scores
+from models_registry.signatures import Signature, columns_from_frame, infer_signature
+from training.errors import FeaturesRefused, NotEnoughRows, TargetRefused
+from training.estimators import build_estimator, estimator_named, validated_params
+from training.evaluation import baseline_metrics, metrics_of, plots_of
+from training.pipeline import build_pipeline, choose_columns, leakage_suspects
+from training.splits import folds_of, split_rows
+
+Task = Literal["classification", "regression"]
+Progress = Callable[[float, str, str], None]
+
+#: Fewer labelled rows than this are not worth a model.
+FEWEST_ROWS = 20
+#: More classes than this are taken for an identifier or a number.
+MOST_CLASSES = 100
+_IMPORTANCE_ROWS = 1_000
+_REFERENCE_ROWS = 50_000
+_PACKAGES = ("scikit-learn", "numpy", "pandas", "skops", "skl2onnx", "onnxruntime")
+
+PREDICTION_COLUMN = "__prediction__"
+SCORE_COLUMN = "__score__"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """All that is needed to train the same model again from the same rows."""
+
+    target: str
+    features: tuple[str, ...]
+    task: Task
+    estimator: str
+    params: Mapping[str, Any]
+    seed: int = 0
+    holdout_fraction: float = 0.2
+    folds: int = 5
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the spec as JSON-compatible values."""
+        return {**asdict(self), "features": list(self.features), "params": dict(self.params)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> TrainingSpec:
+        """Return the spec that :meth:`to_dict` wrote; unknown keys are left out."""
+        known = {key: value[key] for key in cls.__slots__ if key in value}
+        return cls(**{**known, "features": tuple(value["features"])})
+
+
+@dataclass(frozen=True, slots=True)
+class FittedVersion:
+    """A model that was fitted, measured and validated, with what belongs to its run.
+
+    Attributes
+    ----------
+    reference
+        Training rows (a sample) with target, and out-of-sample prediction and score: what production is
+        compared with.
+    """
+
+    spec: TrainingSpec
+    pipeline: Pipeline
+    signature: Signature
+    metrics: dict[str, float | None]
+    baseline: dict[str, float | None]
+    cross_validated: dict[str, float | None]
+    fold_metrics: tuple[dict[str, float | None], ...]
+    plots: dict[str, dict[str, Any]]
+    warnings: tuple[str, ...]
+    dropped: tuple[dict[str, str], ...]
+    reference: pa.Table
+    split_digest: str
+    environment: dict[str, str]
+    outcome: ValidationOutcome
+
+
+def fit_version(
+    spec: TrainingSpec,
+    table: pa.Table,
+    *,
+    holdout: pa.Table | None = None,
+    types: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> FittedVersion:
+    """Fit, measure and validate a model.
+
+    Parameters
+    ----------
+    table
+        The rows; those without a target are left out.
+    holdout
+        Rows to test on; without them a seeded share of ``table`` is held out.
+    types
+        The dataset schema's type of each column.
+    progress
+        Called with fraction (0 to 1), stage and message; may raise to stop the work.
+
+    Raises
+    ------
+    TargetRefused, FeaturesRefused, NotEnoughRows
+        Nothing can be learnt from these rows.
+    """
+    tell = progress or _keep_silent
+    tell(0.02, "reading", "")
+    warnings: list[str] = []
+    frame, target = _labelled(spec, table, warnings)
+    if holdout is None:
+        by_class = spec.task == "classification"
+        split = split_rows(
+            target, test_fraction=spec.holdout_fraction, seed=spec.seed, by_class=by_class
+        )
+        if by_class and not split.is_stratified:
+            warnings.append("A class is too small to be split evenly; the split is plainly random.")
+        train_rows, test_rows, digest = split.train, split.test, split.digest
+    else:
+        held_frame, held_target = _labelled(spec, holdout, warnings)
+        train_rows = np.arange(len(frame))
+        test_rows = np.arange(len(frame), len(frame) + len(held_frame))
+        frame = pd.concat([frame, held_frame], ignore_index=True)
+        target = np.concatenate([target, held_target])
+        digest = ""
+    choice = choose_columns(frame, spec.features, types or {})
+    if not choice.features:
+        raise FeaturesRefused("No column is left to learn from.", field="features")
+    warnings.extend(leakage_suspects(frame, target, choice.features))
+    chosen = frame[list(choice.features)]
+    classes = _classes(spec, target[train_rows])
+    signature = infer_signature(chosen, task=spec.task, classes=classes, output_name=spec.target)
+    columns = columns_from_frame(signature, chosen)
+    model_frame = columns.to_frame()
+    encoded = _encoded(target, classes)
+    fitter = _Fitter(spec, signature)
+
+    folds: list[dict[str, float | None]] = []
+    out_of_sample: list[tuple[npt.NDArray[np.intp], Scores]] = []
+    pairs = list(
+        folds_of(
+            target[train_rows],
+            folds=spec.folds,
+            seed=spec.seed,
+            by_class=spec.task == "classification",
+        )
+    )
+    if not pairs:
+        warnings.append("There are too few rows of a class for a cross-validation.")
+    for number, (fold_train, fold_test) in enumerate(pairs, start=1):
+        tell(0.05 + 0.5 * (number - 1) / len(pairs), "cross-validating", f"fold {number}")
+        learnt, tested = train_rows[fold_train], train_rows[fold_test]
+        if classes is not None and len(set(target[learnt].tolist())) < len(classes):
+            continue
+        pipeline = fitter.fit(model_frame.iloc[learnt], encoded[learnt])
+        scores = NativeRuntime(pipeline, signature).predict(columns.take(tested))
+        out_of_sample.append((tested, scores))
+        folds.append(_measured(target[tested], scores, classes))
+    tell(0.55, "fitting", "")
+    pipeline = fitter.fit(model_frame.iloc[train_rows], encoded[train_rows])
+    tell(0.7, "evaluating", "")
+    held = columns.take(test_rows)
+    scores = NativeRuntime(pipeline, signature).predict(held)
+    out_of_sample.append((test_rows, scores))
+    metrics = _measured(target[test_rows], scores, classes)
+    baseline = baseline_metrics(train=target[train_rows], test=target[test_rows], classes=classes)
+    importances = _importances(spec, pipeline, model_frame.iloc[test_rows], encoded[test_rows])
+    plots = plots_of(
+        truth=target[test_rows],
+        labels=scores.labels,
+        probabilities=scores.probabilities,
+        classes=classes,
+        importances=importances,
+    )
+    tell(0.8, "validating", "choosing a runtime")
+    outcome = validate(
+        Candidate(
+            pipeline=pipeline,
+            signature=signature,
+            held_out=held,
+            metrics=metrics,
+            baseline_metrics=baseline,
+            seed=spec.seed,
+        )
+    )
+    tell(0.95, "storing", "")
+    return FittedVersion(
+        spec=spec,
+        pipeline=pipeline,
+        signature=signature,
+        metrics=metrics,
+        baseline=baseline,
+        cross_validated=_mean_of(folds),
+        fold_metrics=tuple(folds),
+        plots=plots,
+        warnings=tuple(dict.fromkeys(warnings)),
+        dropped=tuple({"column": one.column, "reason": one.reason} for one in choice.dropped),
+        reference=_reference(spec, chosen, target, out_of_sample),
+        split_digest=digest,
+        environment=_environment(),
+        outcome=outcome,
+    )
+
+
+def _keep_silent(*_: object) -> None:
+    return None
+
+
+class _Fitter:
+    """Builds and fits pipelines that differ in their rows only."""
+
+    def __init__(self, spec: TrainingSpec, signature: Signature) -> None:
+        self._spec = spec
+        self._signature = signature
+        self._entry = estimator_named(spec.estimator, spec.task)
+        self._params = validated_params(self._entry, spec.params)
+        build_estimator(self._entry, spec.task, self._params, spec.seed)
+
+    def fit(self, frame: pd.DataFrame, target: npt.NDArray[Any]) -> Pipeline:
+        pipeline = build_pipeline(
+            self._entry,
+            task=self._spec.task,
+            params=self._params,
+            seed=self._spec.seed,
+            signature=self._signature,
+        )
+        return pipeline.fit(frame, target)
+
+
+def _labelled(
+    spec: TrainingSpec, table: pa.Table, warnings: list[str]
+) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
+    """Return features and target of the rows that have a target."""
+    missing = [name for name in (spec.target, *spec.features) if name not in table.column_names]
+    if missing:
+        raise FeaturesRefused(f"The data has no column '{missing[0]}'.", field="features")
+    frame = table.select([*spec.features, spec.target]).to_pandas()
+    has_target = frame[spec.target].notna().to_numpy()
+    if not has_target.all():
+        warnings.append(f"{int((~has_target).sum()):,} rows without a target were left out.")
+        frame = frame[has_target].reset_index(drop=True)
+    if len(frame) < FEWEST_ROWS:
+        raise NotEnoughRows(
+            f"{len(frame)} rows with a target; at least {FEWEST_ROWS} are needed.", field="target"
+        )
+    column = frame.pop(spec.target)
+    if spec.task == "regression":
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        if not np.isfinite(numbers).all():
+            raise TargetRefused(
+                "The target of a regression must be finite numbers.", field="target"
+            )
+        return frame, numbers.astype(object)
+    target = np.empty(len(column), dtype=object)
+    target[:] = column.tolist()
+    return frame, target
+
+
+def _classes(spec: TrainingSpec, target: npt.NDArray[np.object_]) -> list[Any] | None:
+    if spec.task == "regression":
+        return None
+    classes = sorted(set(target.tolist()))
+    if len(classes) < 2:
+        raise TargetRefused("The target has one class only.", field="target")
+    if len(classes) > MOST_CLASSES:
+        raise TargetRefused(
+            f"The target has {len(classes):,} classes; at most {MOST_CLASSES} can be learnt.",
+            field="target",
+        )
+    if all(isinstance(one, float) for one in classes):
+        return [int(one) if one.is_integer() else one for one in classes]
+    return classes
+
+
+def _encoded(target: npt.NDArray[np.object_], classes: Sequence[Any] | None) -> npt.NDArray[Any]:
+    """Return the target as an estimator wants it: plain NumPy text, integers, truths or floats."""
+    if classes is None:
+        return target.astype(np.float64)
+    return np.array(target.tolist())
+
+
+def _measured(
+    truth: npt.NDArray[np.object_], scores: Scores, classes: Sequence[Any] | None
+) -> dict[str, float | None]:
+    return metrics_of(
+        truth=truth, labels=scores.labels, probabilities=scores.probabilities, classes=classes
+    )
+
+
+def _mean_of(folds: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Return mean and standard deviation over the folds as ``cv_<metric>`` and ``cv_<metric>_std``."""
+    summary: dict[str, float | None] = {}
+    for name in folds[0] if folds else ():
+        values = [value for one in folds if (value := one[name]) is not None]
+        summary[f"cv_{name}"] = float(np.mean(values)) if values else None
+        summary[f"cv_{name}_std"] = float(np.std(values)) if values else None
+    return summary
+
+
+def _importances(
+    spec: TrainingSpec, pipeline: Pipeline, frame: pd.DataFrame, target: npt.NDArray[Any]
+) -> dict[str, float]:
+    """Return by how much the score falls when a column is shuffled, on up to 1,000 held-out rows."""
+    rows = slice(0, _IMPORTANCE_ROWS)
+    scoring = "neg_log_loss" if spec.task == "classification" else "r2"
+    if spec.task == "classification" and len(np.unique(target[rows])) < len(pipeline.classes_):
+        scoring = "accuracy"
+    result = permutation_importance(
+        pipeline,
+        frame.iloc[rows],
+        target[rows],
+        n_repeats=2,
+        random_state=spec.seed,
+        scoring=scoring,
+    )
+    return {
+        str(name): float(value)
+        for name, value in zip(frame.columns, result.importances_mean, strict=True)
+    }
+
+
+def _reference(
+    spec: TrainingSpec,
+    features: pd.DataFrame,
+    target: npt.NDArray[np.object_],
+    out_of_sample: Sequence[tuple[npt.NDArray[np.intp], Scores]],
+) -> pa.Table:
+    """Return the rows that were predicted without having been learnt from, with those predictions."""
+    rows = np.concatenate([numbers for numbers, _ in out_of_sample])
+    labels = [label for _, scores in out_of_sample for label in scores.labels]
+    best = np.concatenate([scores.scores.max(axis=1) for _, scores in out_of_sample])
+    kept = np.arange(len(rows))
+    if len(rows) > _REFERENCE_ROWS:
+        kept = np.sort(
+            np.random.default_rng(spec.seed).choice(len(rows), _REFERENCE_ROWS, replace=False)
+        )
+    data = pa.Table.from_pandas(features.iloc[rows[kept]], preserve_index=False)
+    truth = target[rows[kept]].tolist()
+    data = data.append_column(spec.target, pa.array(truth))
+    answers = [labels[index] for index in kept]
+    data = data.append_column(PREDICTION_COLUMN, pa.array(answers))
+    return data.append_column(SCORE_COLUMN, pa.array(best[kept], type=pa.float64()))
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+        **{name: package_version(name) for name in _PACKAGES},
+    }

@@ -1,0 +1,210 @@
+"""Asking for a training run; whatever can be refused is refused before the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.policy import Permission
+from accounts.principals import Principal
+from core.errors import FieldError, Invalid, NotFound
+from datasets.models import DatasetVersion, VersionStatus
+from experiments import services as experiments
+from jobs import services as job_services
+from jobs.models import Job
+from models_registry import services as registry
+from models_registry.models import Task
+from training.errors import DataNotReady, FeaturesRefused, NotEnoughRows, TargetRefused
+from training.estimators import default_estimator, estimator_named, validated_params
+from training.execution.fitting import FEWEST_ROWS, MOST_CLASSES
+from training.models import TrainingRun
+
+#: An integer target with at most this many distinct values is taken for classes.
+_MOST_INTEGER_CLASSES = 20
+
+
+@transaction.atomic
+def start_training(
+    *,
+    principal: Principal,
+    dataset_version: DatasetVersion,
+    target: str,
+    model: str,
+    features: Sequence[str] | None = None,
+    task: str | None = None,
+    estimator: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    holdout_fraction: float = 0.2,
+    folds: int = 5,
+    idempotency_key: str | None = None,
+) -> Job:
+    """Ask for a model to be trained and registered.
+
+    Parameters
+    ----------
+    model
+        Name of the registered model; made when it does not exist.
+    features
+        Columns to learn from; all others than the target, when absent.
+    task
+        ``classification`` or ``regression``; inferred from the target's type, when absent.
+    estimator
+        A key of the catalogue; histogram gradient boosting, when absent.
+    seed
+        Makes split, folds and estimator repeatable (0 to 2³²-1).
+    holdout_fraction
+        Share of rows that is kept back for the final test.
+
+    Raises
+    ------
+    DataNotReady, TargetRefused, FeaturesRefused, NotEnoughRows
+        The data does not allow it.
+    training.errors.EstimatorUnknown, training.errors.HyperparameterRefused
+        The estimator or a hyper-parameter is not in the catalogue.
+    """
+    principal.require(Permission.EDIT)
+    if dataset_version.dataset.project_id != principal.project_id:
+        raise NotFound("There is no such dataset version.", field="dataset_version")
+    if idempotency_key is not None:
+        earlier = job_services.find_by_key(
+            principal=principal, kind="train", idempotency_key=idempotency_key
+        )
+        if earlier is not None:
+            return earlier
+    if dataset_version.status != VersionStatus.READY:
+        raise DataNotReady(
+            f"The dataset version is {dataset_version.status}.", field="dataset_version"
+        )
+    if not model.strip():
+        raise Invalid("Name the registered model.", field="model")
+    _check_numbers(seed, holdout_fraction, folds)
+    types = {column["name"]: column["type"] for column in dataset_version.schema["columns"]}
+    chosen_task = _task(dataset_version, types, target, task)
+    wanted = _features(dataset_version, types, target, features)
+    if (dataset_version.row_count or 0) < FEWEST_ROWS:
+        raise NotEnoughRows(
+            f"{dataset_version.row_count} rows; at least {FEWEST_ROWS} are needed.",
+            field="dataset_version",
+        )
+    kind: Literal["classification", "regression"] = (
+        "classification" if chosen_task is Task.CLASSIFICATION else "regression"
+    )
+    entry = estimator_named(estimator or default_estimator(kind), kind)
+    checked = validated_params(entry, params or {})
+
+    registered = registry.get_or_create_model(
+        principal=principal, name=model.strip(), task=chosen_task.value
+    )
+    experiment = experiments.get_or_create_experiment(principal=principal, name=model.strip())
+    run = experiments.create_run(
+        principal=principal,
+        experiment=experiment,
+        name=f"{entry.title} on {dataset_version}",
+        dataset_version=dataset_version,
+    )
+    row = TrainingRun.objects.create(
+        project_id=principal.project_id,
+        run=run,
+        dataset_version=dataset_version,
+        registered_model=registered,
+        target=target,
+        features=wanted,
+        task=chosen_task,
+        estimator=entry.key,
+        params=checked,
+        seed=seed,
+        holdout_fraction=holdout_fraction,
+        folds=folds,
+        created_by_id=principal.user_id,
+    )
+    job = job_services.enqueue(
+        principal=principal,
+        kind="train",
+        arguments={"training_run": row.pk},
+        idempotency_key=idempotency_key,
+        title=f"Train {registered.name}",
+    )
+    row.job = job
+    row.save(update_fields=["job"])
+    run.job = job
+    run.save(update_fields=["job"])
+    audit.record(principal=principal, action="training_run.asked", target=row, summary=job.title)
+    return job
+
+
+def _check_numbers(seed: int, holdout_fraction: float, folds: int) -> None:
+    errors = []
+    if not 0 <= seed < 2**32:
+        errors.append(FieldError("seed", "must lie between 0 and 2³²-1"))
+    if not 0.01 <= holdout_fraction <= 0.9:
+        errors.append(FieldError("holdout_fraction", "must lie between 0.01 and 0.9"))
+    if not 2 <= folds <= 20:
+        errors.append(FieldError("folds", "must lie between 2 and 20"))
+    if errors:
+        raise Invalid(f"{errors[0].field}: {errors[0].message}", errors=errors)
+
+
+def _distinct(version: DatasetVersion, column: str) -> int | None:
+    """Return how many distinct values the profile counted in a column."""
+    for profiled in version.profile.get("columns", []):
+        if profiled.get("name") == column:
+            found = profiled.get("distinct")
+            return int(found) if isinstance(found, int) else None
+    return None
+
+
+def _task(
+    version: DatasetVersion, types: Mapping[str, str], target: str, wanted: str | None
+) -> Task:
+    if target not in types:
+        raise TargetRefused(
+            f"The data has no column '{target}'; it has {', '.join(list(types)[:20])}.",
+            field="target",
+        )
+    kind = types[target]
+    distinct = _distinct(version, target)
+    if wanted is not None and wanted not in Task.values:
+        raise Invalid(f"Choose among {', '.join(Task.values)}.", field="task")
+    if kind == "timestamp":
+        raise TargetRefused("A timestamp cannot be a target.", field="target")
+    if wanted is None:
+        few = distinct is not None and distinct <= _MOST_INTEGER_CLASSES
+        is_class = kind in ("string", "boolean") or (kind == "integer" and few)
+        task = Task.CLASSIFICATION if is_class else Task.REGRESSION
+    else:
+        task = Task(wanted)
+    if task is Task.REGRESSION and kind in ("string", "boolean"):
+        raise TargetRefused(f"A regression cannot learn a {kind} target.", field="target")
+    if task is Task.CLASSIFICATION and distinct is not None:
+        if distinct < 2:
+            raise TargetRefused("The target has one class only.", field="target")
+        if distinct > MOST_CLASSES:
+            raise TargetRefused(
+                f"The target has {distinct:,} distinct values; at most {MOST_CLASSES} classes can be "
+                "learnt.",
+                field="target",
+            )
+    return task
+
+
+def _features(
+    version: DatasetVersion,
+    types: Mapping[str, str],
+    target: str,
+    wanted: Sequence[str] | None,
+) -> list[str]:
+    if wanted is None:
+        roles = {column["name"]: column.get("role") for column in version.schema["columns"]}
+        return [name for name in types if name != target and roles[name] != "ignored"]
+    unknown = [name for name in wanted if name not in types]
+    if unknown:
+        raise FeaturesRefused(f"The data has no column '{unknown[0]}'.", field="features")
+    if target in wanted:
+        raise FeaturesRefused("The target cannot be a feature.", field="features")
+    if not wanted:
+        raise FeaturesRefused("Name at least one feature.", field="features")
+    return list(dict.fromkeys(wanted))
