@@ -1,0 +1,98 @@
+"""Endpoints and the deployments that answer behind them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+
+from accounts.models import Project
+from models_registry.models import ModelVersion, RegisteredModel
+
+endpoint_name = RegexValidator(
+    r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$",
+    "Use lower-case letters, digits, '-' and '_'; begin and end with a letter or digit.",
+)
+
+
+class Endpoint(models.Model):
+    """A stable name that applications ask for predictions."""
+
+    class Status(models.TextChoices):
+        LIVE = "live", "Live"
+        STOPPED = "stopped", "Stopped"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="endpoints")
+    name = models.CharField(max_length=64, validators=[endpoint_name])
+    description = models.TextField(blank=True, default="")
+    model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="endpoints")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.LIVE)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["name"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["project", "name"], name="one_endpoint_per_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Deployment(models.Model):
+    """One model version at work behind an endpoint, from a start to an end."""
+
+    class Role(models.TextChoices):
+        CHAMPION = "champion", "Champion"
+        CANARY = "canary", "Canary"
+        SHADOW = "shadow", "Shadow"
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deployments")
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="deployments"
+    )
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.CHAMPION)
+    weight = models.FloatField(default=1.0)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["endpoint"],
+                condition=models.Q(role="champion", ended_at__isnull=True),
+                name="one_active_champion_per_endpoint",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(weight__gte=0.0, weight__lte=1.0),
+                name="deployment_weight_is_a_share",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_version} as {self.role} of {self.endpoint}"
+
+
+class RoutingGeneration(models.Model):
+    """A counter that rises with each change that the routing tables must learn of (one row)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    generation = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=models.Q(id=1), name="one_routing_generation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}"
