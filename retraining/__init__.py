@@ -1,0 +1,1 @@
+"""Retraining: policies, challengers that must prove themselves, and the decisions about them."""

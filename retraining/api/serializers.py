@@ -1,0 +1,124 @@
+"""Retrain policies and decisions on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from retraining.models import MAX_HORIZON_ROWS, RetrainDecision, RetrainPolicy
+from retraining.schedule import PERIODS, Schedule, UnreadableScheduleError, parse_schedule
+from retraining.selectors import schedule_of
+
+
+class RetrainScheduleSerializer(serializers.Serializer[Any]):
+    """Either ``crontab`` (with ``timezone``) or ``every`` with ``period``."""
+
+    crontab = serializers.CharField(
+        required=False, help_text="minute hour day month weekday, e.g. '0 3 * * *'"
+    )
+    timezone = serializers.CharField(required=False, help_text="Of the crontab; UTC by default.")
+    every = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
+    period = serializers.ChoiceField(choices=PERIODS, required=False)
+
+    def to_internal_value(self, data: Any) -> Schedule:
+        """Return the schedule itself, so that nothing half-valid goes further."""
+        values: dict[str, Any] = super().to_internal_value(data)
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise serializers.ValidationError({unknown[0]: "This is no part of a schedule."})
+        try:
+            return parse_schedule(values)
+        except UnreadableScheduleError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+    def to_representation(self, instance: Schedule) -> dict[str, Any]:
+        """Return the spelling that is also read."""
+        return instance.to_dict()
+
+
+class RetrainPolicySerializer(serializers.ModelSerializer[RetrainPolicy]):
+    """When and how an endpoint's model is trained again."""
+
+    endpoint = serializers.CharField(source="endpoint.name", read_only=True)
+    schedule = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RetrainPolicy
+        fields: ClassVar[list[str]] = [
+            "id",
+            "endpoint",
+            "enabled",
+            "on_drift",
+            "min_labels",
+            "alpha",
+            "test_fraction",
+            "margin",
+            "horizon_rows",
+            "cooldown_hours",
+            "schedule",
+            "last_triggered_at",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(RetrainScheduleSerializer(allow_null=True))
+    def get_schedule(self, policy: RetrainPolicy) -> dict[str, Any] | None:
+        schedule = schedule_of(policy.schedule)
+        return schedule.to_dict() if schedule else None
+
+
+class RetrainPolicyChangeSerializer(serializers.Serializer[Any]):
+    """What may be changed; what is absent stays as it is. ``"schedule": null`` removes it."""
+
+    enabled = serializers.BooleanField(required=False)
+    on_drift = serializers.BooleanField(required=False)
+    min_labels = serializers.IntegerField(required=False, min_value=2, max_value=2**31 - 1)
+    alpha = serializers.FloatField(required=False)
+    test_fraction = serializers.FloatField(required=False)
+    margin = serializers.FloatField(required=False)
+    horizon_rows = serializers.IntegerField(required=False, min_value=1, max_value=MAX_HORIZON_ROWS)
+    cooldown_hours = serializers.FloatField(required=False, min_value=0.0)
+    schedule = RetrainScheduleSerializer(required=False, allow_null=True)
+
+
+class RetrainPolicyRequestSerializer(RetrainPolicyChangeSerializer):
+    """A new policy: the endpoint, and what shall differ from the defaults."""
+
+    endpoint = serializers.CharField(help_text="The endpoint's name.")
+
+
+class RetrainDecisionSummarySerializer(serializers.ModelSerializer[RetrainDecision]):
+    """A decision in a list, without its evidence."""
+
+    endpoint = serializers.CharField(source="policy.endpoint.name", read_only=True)
+
+    class Meta:
+        model = RetrainDecision
+        fields: ClassVar[list[str]] = [
+            "id",
+            "policy",
+            "endpoint",
+            "trigger",
+            "alert",
+            "champion",
+            "challenger",
+            "dataset_version",
+            "ordinal",
+            "verdict",
+            "reason",
+            "job",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class RetrainDecisionSerializer(RetrainDecisionSummarySerializer):
+    """A decision with its evidence: the differences D, stakes λ and wealth W, row by row."""
+
+    evidence = serializers.DictField(read_only=True)
+
+    class Meta(RetrainDecisionSummarySerializer.Meta):
+        fields: ClassVar[list[str]] = [*RetrainDecisionSummarySerializer.Meta.fields, "evidence"]
+        read_only_fields = fields

@@ -1,0 +1,74 @@
+"""Letting champion and challenger answer the same rows, in the runtimes that serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from core.blobs import default_store
+from models_registry.artifacts import load_pipeline
+from models_registry.models import ModelVersion, Task
+from models_registry.runtimes import Runtime, load_runtime
+from models_registry.signatures import Signature, columns_from_frame
+from retraining.champion_challenger import error_scale
+from retraining.champion_challenger.contest import Answers, Contest, classify, regress
+
+
+def champion_runtime(version: ModelVersion, signature: Signature) -> Runtime:
+    """Load the runtime in which a version answers in production."""
+    store = default_store()
+    return load_runtime(
+        name=version.runtime,
+        pipeline=load_pipeline(store.read(version.artifact_digest)),
+        onnx=store.read(version.onnx_digest) if version.onnx_digest else None,
+        signature=signature,
+    )
+
+
+def answers(runtime: Runtime, signature: Signature, rows: pa.Table) -> Answers:
+    """Return what a runtime says about rows."""
+    scores = runtime.predict(columns_from_frame(signature, rows.to_pandas()))
+    return Answers(
+        predictions=scores.labels,
+        probabilities=scores.probabilities,
+        classes=signature.classes or (),
+    )
+
+
+def meet(
+    *,
+    champion: Runtime,
+    champion_signature: Signature,
+    challenger: Runtime,
+    challenger_signature: Signature,
+    newest: pa.Table,
+    older: pa.Table,
+    target: str,
+) -> Contest:
+    """Let both models answer the rows that were kept back.
+
+    Parameters
+    ----------
+    newest
+        In the order in which the labels arrived; neither model has learned from them.
+    older
+        Labelled rows from before; the unit of a regressor's errors is taken from them.
+    """
+    labels = _values(newest, target)
+    ours = answers(champion, champion_signature, newest)
+    theirs = answers(challenger, challenger_signature, newest)
+    if champion_signature.task == Task.CLASSIFICATION.value:
+        return classify(labels, ours, theirs)
+    known = answers(champion, champion_signature, older).predictions
+    errors = [
+        float(predicted) - float(true)  # type: ignore[arg-type]
+        for predicted, true in zip(known, _values(older, target), strict=True)
+    ]
+    return regress(labels, ours, theirs, scale=error_scale(errors))
+
+
+def _values(table: pa.Table, column: str) -> Sequence[Any]:
+    values: list[Any] = table.column(column).to_pylist()
+    return values

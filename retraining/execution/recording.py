@@ -1,0 +1,211 @@
+"""Writing what came of a retraining: evidence, reason, decision, promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.principals import Principal
+from core.errors import DomainError
+from datasets.models import DatasetVersion
+from models_registry.models import ModelVersion, Validation
+from models_registry.services import promote
+from retraining import selectors
+from retraining.champion_challenger import (
+    Comparison,
+    Decision,
+    Outcome,
+    challenger_level,
+    decide,
+)
+from retraining.champion_challenger.contest import Contest
+from retraining.execution.gathering import Labels, Request
+from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A verdict and the sentence that explains it."""
+
+    verdict: RetrainVerdict
+    reason: str
+
+
+def record_shortage(
+    *, principal: Principal, job_id: UUID, request: Request, labels: Labels
+) -> RetrainDecision:
+    """Record that there were too few labels, so that a person sees why nothing happened."""
+    fresh, needed = len(labels.fresh), request.policy.min_labels
+    return _record(
+        principal=principal,
+        job_id=job_id,
+        request=request,
+        ending=Ending(
+            RetrainVerdict.NOT_ENOUGH_DATA,
+            f"Only {fresh} labelled rows are new to the champion; the policy asks for {needed}.",
+        ),
+        evidence={
+            "labels_of_endpoint": labels.joined,
+            "labels_fresh": fresh,
+            "labels_needed": needed,
+            "labels_missing": needed - fresh,
+        },
+    )
+
+
+def record_comparison(
+    *,
+    principal: Principal,
+    job_id: UUID,
+    request: Request,
+    labels: Labels,
+    contest: Contest,
+    comparison: Comparison,
+    challenger: ModelVersion,
+    dataset_version: DatasetVersion,
+    rows_added: int,
+) -> RetrainDecision:
+    """Judge a comparison at the level that is left, promote where it is deserved, record all of it.
+
+    The level is taken here, under a lock of the policy, so that no two challengers are judged at
+    the same one.
+    """
+    policy = RetrainPolicy.objects.select_for_update().get(pk=request.policy.pk)
+    ordinal = selectors.next_ordinal(policy, except_job=job_id)
+    level = challenger_level(policy.alpha, ordinal)
+    decision = decide(comparison, level=level)
+    ending = _end(principal, request, decision, challenger)
+    return _record(
+        principal=principal,
+        job_id=job_id,
+        request=request,
+        ending=ending,
+        challenger=challenger,
+        dataset_version=dataset_version,
+        ordinal=ordinal,
+        evidence={
+            "labels_of_endpoint": labels.joined,
+            "labels_fresh": len(labels.fresh),
+            "labels_needed": policy.min_labels,
+            "rows_added": rows_added,
+            "alpha": policy.alpha,
+            "ordinal": ordinal,
+            "level": level,
+            "loss": contest.loss.value,
+            "threshold": decision.threshold,
+            "outcome": decision.outcome.value,
+            "decided_after_rows": decision.decided_after_rows,
+            "wealth": decision.wealth,
+            "harm_wealth": decision.harm_wealth,
+            "further_rows": decision.further_rows,
+            "validation": challenger.validation,
+            "metrics": {
+                "champion": dict(contest.champion_metrics),
+                "challenger": dict(contest.challenger_metrics),
+            },
+            "comparison": comparison.to_dict(),
+        },
+    )
+
+
+def record_failure(
+    *, principal: Principal, job_id: UUID, request: Mapping[str, Any], reason: str
+) -> RetrainDecision | None:
+    """Record that a retraining ended without an answer; None where its policy is gone."""
+    policy = RetrainPolicy.objects.filter(pk=request["policy"]).first()
+    if policy is None:
+        return None
+    decision, _ = RetrainDecision.objects.update_or_create(
+        job_id=job_id,
+        defaults={
+            "policy": policy,
+            "trigger": request["trigger"],
+            "alert_id": request.get("alert"),
+            "champion": selectors.champion_of(policy),
+            "verdict": RetrainVerdict.FAILED,
+            "reason": reason,
+        },
+    )
+    audit.record(
+        principal=principal,
+        action="retraining.failed",
+        target=decision,
+        summary=f"{policy.endpoint.name}: {reason}",
+    )
+    return decision
+
+
+def _end(
+    principal: Principal, request: Request, decision: Decision, challenger: ModelVersion
+) -> Ending:
+    """Turn the outcome into a verdict, and promote the challenger where that is the verdict."""
+    champion = request.champion
+    rows, wealth = decision.decided_after_rows, decision.wealth
+    if decision.outcome is Outcome.INCONCLUSIVE:
+        return Ending(
+            RetrainVerdict.INCONCLUSIVE,
+            f"The labelled rows do not tell {challenger} from {champion} clearly enough.",
+        )
+    if decision.outcome is Outcome.WORSE:
+        return Ending(
+            RetrainVerdict.KEPT, f"{challenger} proved worse than {champion} after {rows} rows."
+        )
+    proof = (
+        f"{challenger} proved better than {champion} after {rows} labelled rows "
+        f"(evidence {wealth:.1f}, needed {decision.threshold:.1f})"
+    )
+    if challenger.validation != Validation.PASSED:
+        return Ending(RetrainVerdict.KEPT, f"{proof}, but did not pass its gates.")
+    if selectors.champion_of(request.policy) != champion:
+        return Ending(RetrainVerdict.KEPT, f"{proof}, but another version was promoted meanwhile.")
+    try:
+        with transaction.atomic():
+            promote(principal=principal, version=challenger, reason=f"{proof}.")
+    except DomainError as refusal:
+        return Ending(RetrainVerdict.KEPT, f"{proof}, but: {refusal.message}")
+    return Ending(RetrainVerdict.PROMOTED, f"{proof}.")
+
+
+def _record(
+    *,
+    principal: Principal,
+    job_id: UUID,
+    request: Request,
+    ending: Ending,
+    evidence: dict[str, Any],
+    challenger: ModelVersion | None = None,
+    dataset_version: DatasetVersion | None = None,
+    ordinal: int | None = None,
+) -> RetrainDecision:
+    """Write the decision of a job; that of a failed attempt, which was tried again, is replaced."""
+    decision, _ = RetrainDecision.objects.update_or_create(
+        job_id=job_id,
+        defaults={
+            "policy": request.policy,
+            "trigger": request.trigger,
+            "alert": request.alert,
+            "champion": request.champion,
+            "challenger": challenger,
+            "dataset_version": dataset_version,
+            "ordinal": ordinal,
+            "verdict": ending.verdict,
+            "reason": ending.reason,
+            "evidence": evidence,
+        },
+    )
+    audit.record(
+        principal=principal,
+        action=f"retraining.{ending.verdict.value}",
+        target=decision,
+        summary=f"{request.policy.endpoint.name}: {ending.reason}",
+        changes={
+            "champion": request.champion.pk,
+            "challenger": challenger.pk if challenger else None,
+        },
+    )
+    return decision

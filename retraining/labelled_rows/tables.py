@@ -1,0 +1,99 @@
+"""Labelled rows as Arrow tables that fit the champion's training data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+
+class UnusableRowsError(ValueError):
+    """Labels or features cannot be brought to the types of the training data."""
+
+
+def labelled_table(
+    rows: pd.DataFrame, *, schema: pa.Schema, features: Sequence[str], target: str
+) -> pa.Table:
+    """Return labelled rows as features and target, in the types of the training data.
+
+    Whole numbers that meet fractions become ``double``, as in any merge of the two.
+
+    Parameters
+    ----------
+    rows
+        Feature columns and ``label``.
+    schema
+        That of the champion's dataset version.
+
+    Raises
+    ------
+    UnusableRowsError
+        A column of the training data is missing, or a value does not fit its type.
+    """
+    names = [*features, target]
+    absent = [name for name in names if name not in schema.names]
+    if absent:
+        raise UnusableRowsError(f"The training data has no column '{absent[0]}'.")
+    arrays = [
+        _column(rows["label" if name == target else name], schema.field(name).type, name)
+        for name in names
+    ]
+    return pa.Table.from_arrays(arrays, names=names)
+
+
+def extended_table(base: pa.Table, extra: pa.Table) -> pa.Table:
+    """Return the training data with further rows below it, in the training data's column order.
+
+    Columns that only the training data has are null in the further rows.
+
+    Raises
+    ------
+    UnusableRowsError
+        The types of a column cannot be merged.
+    """
+    plain = pa.table({name: _plain(base.column(name)) for name in base.column_names})
+    try:
+        return pa.concat_tables([plain, extra], promote_options="permissive").combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UnusableRowsError(f"The labelled rows do not fit: {error}") from error
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a dictionary-encoded column as its values; any other as it is."""
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
+
+
+def _column(values: pd.Series[Any], kind: pa.DataType, name: str) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    try:
+        if pa.types.is_boolean(kind):
+            return pa.array([_boolean(value) for value in values], type=pa.bool_())
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return _numbers(values, whole=pa.types.is_integer(kind))
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return pa.array([None if pd.isna(v) else str(v) for v in values], type=kind)
+        return pa.array(values.tolist(), type=kind, from_pandas=True)
+    except (ValueError, TypeError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UnusableRowsError(f"A value of '{name}' is no {kind}: {error}") from error
+
+
+def _numbers(values: pd.Series[Any], *, whole: bool) -> pa.Array:
+    numbers = pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float64, na_value=np.nan)
+    missing = np.isnan(numbers)
+    if whole and np.all(missing | (numbers == np.round(numbers))):
+        return pa.array(np.where(missing, 0.0, numbers).astype(np.int64), mask=missing)
+    return pa.array(numbers, mask=missing)
+
+
+def _boolean(value: object) -> bool | None:
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if value in (True, False):
+        return bool(value)
+    raise ValueError(f"{value!r} is neither true nor false")
