@@ -1,0 +1,568 @@
+"""All settings, read from the environment (and from ``.env`` beside ``manage.py``).
+
+A default installation needs none of them: everything that it keeps lies under ``MLOPS_HOME`` (``var/``).
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.smart_cast = False
+environ.Env.read_env(env.str("MLOPS_ENV_FILE", default=str(BASE_DIR / ".env")))
+
+# --- Where things are kept ------------------------------------------------------------------------
+
+MLOPS_HOME = Path(env.str("MLOPS_HOME", default=str(BASE_DIR / "var"))).resolve()
+LAKE_ROOT = env.str("LAKE_ROOT", default=str(MLOPS_HOME / "lake"))
+BLOBS_ROOT = MLOPS_HOME / "blobs"
+UPLOADS_ROOT = MLOPS_HOME / "uploads"
+SCRATCH_ROOT = MLOPS_HOME / "scratch"
+JOB_LOG_ROOT = MLOPS_HOME / "logs" / "jobs"
+PREDICTION_LOG_ROOT = MLOPS_HOME / "prediction-log"
+
+# --- Security -------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+
+
+def _secret_key() -> str:
+    """Return the configured key, else the generated one that is kept (0600) in ``MLOPS_HOME``."""
+    configured: str = env.str("SECRET_KEY", default="")
+    if configured:
+        return configured
+    key_file = MLOPS_HOME / "secret-key"
+    if not key_file.exists():
+        if env.bool("PRODUCTION", default=False):
+            raise ImproperlyConfigured("Set SECRET_KEY: production does not start on a default.")
+        MLOPS_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = key_file.with_suffix(f".{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64))
+        try:
+            key_file.hardlink_to(draft)  # fails when another process was first: its key counts
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return key_file.read_text().strip()
+
+
+PRODUCTION = env.bool("PRODUCTION", default=False)
+SECRET_KEY = _secret_key()
+if PRODUCTION and (len(SECRET_KEY) < 50 or SECRET_KEY.startswith(("change", "django-insecure"))):
+    raise ImproperlyConfigured("SECRET_KEY is a default or too short: use 50 random characters.")
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = PRODUCTION
+CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+if env.bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Applications ---------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "core",
+    "accounts",
+    "jobs",
+    "datasets",
+    "experiments",
+    "models_registry",
+    "training",
+    "serving",
+    "monitoring",
+    "retraining",
+    "mlops_site",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "core.middleware.RequestIdMiddleware",
+    "core.middleware.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "mlops_site.urls"
+WSGI_APPLICATION = "mlops_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -------------------------------------------------------------------------------------
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{MLOPS_HOME / 'db.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE: a transaction takes the write lock at its start, so that two writers queue
+    # instead of failing with "database is locked" in the middle of a read-modify-write.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        ),
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
+
+# --- Language, time, files ------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en-us"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = MLOPS_HOME / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(MLOPS_HOME / "media")},
+    },
+    "blobs": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(BLOBS_ROOT)},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=8 * 1024**3)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024**2
+
+# --- Redis and Celery -----------------------------------------------------------------------------
+
+
+def _redis_url() -> str:
+    """Return the configured Redis, else the socket of the private one that ``up`` starts."""
+    configured: str = env.str("REDIS_URL", default="")
+    if configured:
+        return configured
+    pointer = MLOPS_HOME / "redis" / "url"
+    if pointer.exists():
+        return pointer.read_text().strip()
+    return f"unix://{MLOPS_HOME / 'redis' / 'redis.sock'}?db=0"
+
+
+REDIS_URL = _redis_url()
+
+
+def _celery_url(redis_url: str) -> str:
+    """Translate a redis-py URL into the spelling that Celery's transport wants for sockets."""
+    if redis_url.startswith("unix://"):
+        path, _, query = redis_url.removeprefix("unix://").partition("?")
+        database = dict(part.partition("=")[::2] for part in query.split("&")).get("db", "0")
+        return f"redis+socket://{path}?virtual_host={database}"
+    return redis_url
+
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "mlops",
+    }
+}
+
+CELERY_BROKER_URL = _celery_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 25
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 12 * 3600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 2,
+    "socket_timeout": 10,
+    # Whoever asks for a job does not wait for a broker that is away; the job is announced later.
+    "interval_start": 0.1,
+    "interval_step": 0.2,
+    "connect_retries_timeout": 0.5,
+    "global_keyprefix": "mlops:",
+}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+#: Beat entries that the product itself needs; people add theirs in the admin.
+CELERY_BEAT_SCHEDULE = {
+    "reconcile jobs": {
+        "task": "jobs.tasks.reconcile",
+        "schedule": env.float("JOB_RECONCILE_SECONDS", default=10.0),
+        "options": {"expires": 30, "queue": "default"},
+    },
+    "follow champions": {
+        "task": "serving.tasks.follow_champions",
+        "schedule": 30.0,
+        "options": {"expires": 60, "queue": "default"},
+    },
+    "scheduled drift reports": {
+        "task": "monitoring.tasks.run_scheduled_reports",
+        "schedule": 3600.0,
+        "options": {"expires": 1800, "queue": "monitoring"},
+    },
+    "retraining triggers": {
+        "task": "retraining.tasks.check_triggers",
+        "schedule": 30.0,
+        "options": {"expires": 60, "queue": "monitoring"},
+    },
+}
+
+# --- Jobs -----------------------------------------------------------------------------------------
+
+JOB_HANDLERS = {
+    "ingest": "datasets.execution.ingest",
+    "train": "training.execution.train",
+    "evaluate": "models_registry.execution.evaluate",
+    "drift_report": "monitoring.execution.drift_report",
+    "retrain": "retraining.execution.retrain",
+}
+JOB_FAILURE_HANDLERS = {
+    "ingest": "datasets.execution.ingest_failed",
+    "train": "training.execution.train_failed",
+    "retrain": "retraining.execution.retrain_failed",
+}
+JOB_QUEUES = {
+    "train": "training",
+    "retrain": "training",
+    "evaluate": "training",
+    "drift_report": "monitoring",
+}
+JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
+JOB_HEARTBEAT_SECONDS = env.float("JOB_HEARTBEAT_SECONDS", default=10.0)
+JOB_STALE_SECONDS = env.float("JOB_STALE_SECONDS", default=35.0)
+JOB_TIME_LIMIT_SECONDS = env.float("JOB_TIME_LIMIT_SECONDS", default=3600.0)
+JOB_MEMORY_LIMIT_BYTES = env.int("JOB_MEMORY_LIMIT_BYTES", default=4 * 1024**3)
+
+# --- Processes ------------------------------------------------------------------------------------
+
+#: Threads of the web process. Python runs one at a time: one is fastest under load, but a slow upload
+#: or page then keeps predictions waiting.
+WEB_THREADS = env.int("WEB_THREADS", default=4)
+WORKER_THREADS = env.int("WORKER_THREADS", default=2)
+
+# --- Serving --------------------------------------------------------------------------------------
+
+PREDICT_MAX_BODY_BYTES = env.int("PREDICT_MAX_BODY_BYTES", default=16 * 1024**2)
+PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
+
+# --- REST API -------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.BearerTokenAuthentication",
+        "accounts.api.authentication.ProjectSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.HasProjectPermission"],
+    "DEFAULT_PAGINATION_CLASS": "core.api.pagination.Pagination",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "core.api.ordering.ChosenOrderingFilter",
+    ],
+    "DEFAULT_RENDERER_CLASSES": ["core.api.renderers.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "core.api.parsers.StrictJSONParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.ProblemAutoSchema",
+    "EXCEPTION_HANDLER": "core.api.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MLOps site",
+    "DESCRIPTION": (
+        "The whole life cycle of scikit-learn models: datasets, training, gates, registry, "
+        "serving, monitoring and retraining."
+    ),
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatusEnum": "jobs.models.JobStatus",
+        "DatasetVersionStatusEnum": "datasets.models.VersionStatus",
+        "RunStatusEnum": "experiments.models.RunStatus",
+        "ModelVersionStatusEnum": "models_registry.models.VersionStatus",
+        "ValidationEnum": "models_registry.models.Validation",
+        "TaskEnum": "models_registry.models.Task",
+        "GateKindEnum": "models_registry.models.Gate.Kind",
+        "ApprovalStatusEnum": "models_registry.models.ApprovalRequest.Status",
+        "EndpointStatusEnum": "serving.models.Endpoint.Status",
+        "DriftVerdictEnum": "monitoring.models.Verdict",
+        "AlertStatusEnum": "monitoring.models.AlertStatus",
+        "AlertKindEnum": "monitoring.models.Alert.Kind",
+        "RetrainVerdictEnum": "retraining.models.RetrainVerdict",
+        "RetrainTriggerEnum": "retraining.models.Trigger",
+        "RoleEnum": "accounts.models.Role",
+        "ScopeEnum": "accounts.models.Scope",
+    },
+}
+
+# --- Admin ----------------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "MLOps site",
+    "SITE_HEADER": "MLOps site",
+    "SITE_SUBHEADER": "The model life cycle",
+    "SITE_URL": None,
+    "SITE_SYMBOL": "deployed_code",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "mlops_site.dashboard.dashboard_context",
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Overview",
+                "items": [
+                    {
+                        "title": "Dashboard",
+                        "icon": "dashboard",
+                        "link": reverse_lazy("admin:index"),
+                    },
+                    {
+                        "title": "Jobs",
+                        "icon": "pending_actions",
+                        "link": reverse_lazy("admin:jobs_job_changelist"),
+                    },
+                    {
+                        "title": "Alerts",
+                        "icon": "notifications",
+                        "link": reverse_lazy("admin:monitoring_alert_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Data",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Datasets",
+                        "icon": "database",
+                        "link": reverse_lazy("admin:datasets_dataset_changelist"),
+                    },
+                    {
+                        "title": "Dataset versions",
+                        "icon": "layers",
+                        "link": reverse_lazy("admin:datasets_datasetversion_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Development",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Training runs",
+                        "icon": "model_training",
+                        "link": reverse_lazy("admin:training_trainingrun_changelist"),
+                    },
+                    {
+                        "title": "Experiments",
+                        "icon": "science",
+                        "link": reverse_lazy("admin:experiments_experiment_changelist"),
+                    },
+                    {
+                        "title": "Runs",
+                        "icon": "list_alt",
+                        "link": reverse_lazy("admin:experiments_run_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Models",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Registered models",
+                        "icon": "inventory_2",
+                        "link": reverse_lazy("admin:models_registry_registeredmodel_changelist"),
+                    },
+                    {
+                        "title": "Model versions",
+                        "icon": "deployed_code",
+                        "link": reverse_lazy("admin:models_registry_modelversion_changelist"),
+                    },
+                    {
+                        "title": "Approvals",
+                        "icon": "how_to_reg",
+                        "link": reverse_lazy("admin:models_registry_approvalrequest_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Production",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Endpoints",
+                        "icon": "api",
+                        "link": reverse_lazy("admin:serving_endpoint_changelist"),
+                    },
+                    {
+                        "title": "Deployments",
+                        "icon": "rocket_launch",
+                        "link": reverse_lazy("admin:serving_deployment_changelist"),
+                    },
+                    {
+                        "title": "Drift reports",
+                        "icon": "monitoring",
+                        "link": reverse_lazy("admin:monitoring_driftreport_changelist"),
+                    },
+                    {
+                        "title": "Ground truth",
+                        "icon": "fact_check",
+                        "link": reverse_lazy("admin:monitoring_groundtruth_changelist"),
+                    },
+                    {
+                        "title": "Monitoring policies",
+                        "icon": "policy",
+                        "link": reverse_lazy("admin:monitoring_monitoringpolicy_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Retraining",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Retrain policies",
+                        "icon": "autorenew",
+                        "link": reverse_lazy("admin:retraining_retrainpolicy_changelist"),
+                    },
+                    {
+                        "title": "Decisions",
+                        "icon": "gavel",
+                        "link": reverse_lazy("admin:retraining_retraindecision_changelist"),
+                    },
+                    {
+                        "title": "Schedules",
+                        "icon": "schedule",
+                        "link": reverse_lazy("admin:django_celery_beat_periodictask_changelist"),
+                    },
+                ],
+            },
+            {
+                "title": "Access",
+                "separator": True,
+                "items": [
+                    {
+                        "title": "Projects",
+                        "icon": "folder_shared",
+                        "link": reverse_lazy("admin:accounts_project_changelist"),
+                    },
+                    {
+                        "title": "Users",
+                        "icon": "person",
+                        "link": reverse_lazy("admin:auth_user_changelist"),
+                    },
+                    {
+                        "title": "API tokens",
+                        "icon": "key",
+                        "link": reverse_lazy("admin:accounts_apitoken_changelist"),
+                    },
+                    {
+                        "title": "Audit trail",
+                        "icon": "history",
+                        "link": reverse_lazy("admin:accounts_auditevent_changelist"),
+                    },
+                ],
+            },
+        ],
+    },
+}
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"()": "core.logs.formatter", "as_json": env.bool("LOG_JSON", default=False)}
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "skl2onnx": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,37 @@
+"""Addresses of the site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from mlops_site.health import livez, readyz
+
+_API_ROOMS = [
+    "accounts",
+    "jobs",
+    "datasets",
+    "experiments",
+    "models_registry",
+    "training",
+    "serving",
+    "monitoring",
+    "retraining",
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("livez", livez),
+    path("readyz", readyz),
+    path("admin/", admin.site.urls),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    *[path("api/v1/", include(f"{room}.api.urls")) for room in _API_ROOMS],
+]
+
+handler400 = "mlops_site.error_views.bad_request"
+handler403 = "mlops_site.error_views.permission_denied"
+handler404 = "mlops_site.error_views.page_not_found"
+handler500 = "mlops_site.error_views.server_error"
