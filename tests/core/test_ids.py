@@ -1,0 +1,29 @@
+"""UUIDs of version 7."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ids import uuid7, uuid7_time
+
+
+@given(st.integers(min_value=0, max_value=4_000_000_000_000))
+def test_the_time_comes_back_to_the_millisecond(unix_ms: int) -> None:
+    made = uuid7(unix_ms)
+    assert made.version == 7
+    assert made.variant == uuid.RFC_4122
+    assert round(uuid7_time(made).timestamp() * 1000) == unix_ms
+
+
+@given(st.integers(min_value=0, max_value=4_000_000_000_000))
+def test_later_ids_sort_later(unix_ms: int) -> None:
+    assert uuid7(unix_ms) < uuid7(unix_ms + 1)
+
+
+def test_another_version_carries_no_time() -> None:
+    with pytest.raises(ValueError, match="not a version 7"):
+        uuid7_time(uuid.uuid4())
