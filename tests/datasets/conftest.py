@@ -28,7 +28,7 @@ def opened(tmp_path: Path) -> Callable[..., Source]:
 
 
 @pytest.fixture
-def dataset(principal: Principal, publishing_off: None) -> Dataset:
+def dataset(principal: Principal) -> Dataset:
     """An empty dataset of the project."""
     return services.create_dataset(principal=principal, name="people")
 

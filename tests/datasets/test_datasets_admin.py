@@ -95,7 +95,7 @@ def test_a_file_is_uploaded_in_the_admin(
 
 
 def test_a_dataset_is_made_and_renamed_in_the_admin(
-    staff: Callable[..., Client], project: Project, publishing_off: None
+    staff: Callable[..., Client], project: Project
 ) -> None:
     client = staff(Role.EDITOR)
     body = {"project": project.pk, "name": "new", "description": ""}

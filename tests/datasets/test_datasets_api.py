@@ -18,7 +18,6 @@ from jobs.models import Job
 Api = Callable[..., APIClient]
 CSV = b"a,b\n1,x\n2,<script>alert(1)</script>\n3,\n"
 
-pytestmark = pytest.mark.usefixtures("publishing_off")
 
 
 def send(client: APIClient, dataset: int, content: bytes = CSV, **extra: Any) -> Any:
