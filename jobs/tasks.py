@@ -54,15 +54,15 @@ def _stop_supervising(**_: Any) -> None:
 
 @worker_ready.connect
 def _beat_as_worker(**_: Any) -> None:
-    _beat_as(f"worker:{socket.gethostname()}:{os.getpid()}")
+    keep_sign_of_life(f"worker:{socket.gethostname()}:{os.getpid()}")
 
 
 @beat_init.connect
 def _beat_as_beat(**_: Any) -> None:
-    _beat_as("beat")
+    keep_sign_of_life("beat")
 
 
-def _beat_as(name: str) -> None:
+def keep_sign_of_life(name: str) -> None:
     """Write a sign of life under ``name`` every ten seconds for as long as this process lives."""
     threading.Thread(target=_keep_beating, args=(name,), name="heartbeat", daemon=True).start()
 

@@ -1,16 +1,64 @@
-"""Reads of the serving room: the prediction log in the lake."""
+"""Reads of the serving room: deployments, and the prediction log in the lake and on its way there."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
+from django.conf import settings
 
+from core.ids import uuid7_time
 from datasets import lake
+from serving.models import Deployment, Endpoint
+from serving.prediction_log import LoggedRequest, decode_request, scan_frames, unshipped_files
+
+#: The clock may differ so much between making an id and writing the record.
+_MARGIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRecord:
+    """One logged prediction.
+
+    Attributes
+    ----------
+    prediction
+        The predicted class or value.
+    probabilities
+        One number for each class; None for a regressor.
+    features
+        The instance as it was received.
+    """
+
+    prediction_id: UUID
+    request_id: str
+    at: datetime
+    endpoint_id: int
+    deployment_id: int
+    model_version_id: int
+    role: str
+    token_prefix: str
+    features: Mapping[str, Any]
+    prediction: Any
+    probabilities: Sequence[float] | None
+
+
+def champion_deployment(endpoint: Endpoint) -> Deployment | None:
+    """Return the deployment that answers at an endpoint."""
+    return (
+        endpoint.deployments.filter(role=Deployment.Role.CHAMPION, ended_at__isnull=True)
+        .select_related("model_version__model", "endpoint")
+        .first()
+    )
 
 
 def log_path(project_id: int) -> str:
@@ -25,16 +73,15 @@ def predictions(
     start: datetime,
     end: datetime,
     model_version_id: int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pa.Table | None:
     """Return an endpoint's predictions with ``start <= at < end``; None when none was ever shipped."""
-    where = (
-        (pads.field("endpoint_id") == endpoint_id)
-        & (pads.field("at") >= pa.scalar(start, pa.timestamp("us", "UTC")))
-        & (pads.field("at") < pa.scalar(end, pa.timestamp("us", "UTC")))
-    )
+    where = _between(start, end) & (pads.field("endpoint_id") == endpoint_id)
     if model_version_id is not None:
         where &= pads.field("model_version_id") == model_version_id
-    return lake.read_window(log_path(project_id), where=where)
+    return lake.read_window(
+        log_path(project_id), columns=columns, partitions=_days(start, end), where=where
+    )
 
 
 def hourly_predictions(
@@ -46,11 +93,114 @@ def hourly_predictions(
         found = lake.read_window(
             log_path(project_id),
             columns=["at"],
-            where=(pads.field("at") >= pa.scalar(start, pa.timestamp("us", "UTC")))
-            & (pads.field("at") < pa.scalar(end, pa.timestamp("us", "UTC"))),
+            partitions=_days(start, end),
+            where=_between(start, end),
         )
         if found is None:
             continue
         for entry in pc.value_counts(pc.floor_temporal(found["at"], unit="hour")).to_pylist():
             counts[entry["values"]] += entry["counts"]
     return dict(counts)
+
+
+def find_predictions(
+    *, project_id: int, prediction_ids: Sequence[UUID]
+) -> dict[UUID, PredictionRecord]:
+    """Return the project's predictions that have these ids, also those that are not in the lake yet.
+
+    An id carries its time, so only the log's days around it are read. Unknown ids are left out.
+    """
+    wanted = {str(one): one for one in prediction_ids if one.version == 7}
+    if not wanted:
+        return {}
+    moments = [uuid7_time(one) for one in wanted.values()]
+    start, end = min(moments) - _MARGIN, max(moments) + _MARGIN
+    # Segments first: what is shipped between the two looks is then found by the second.
+    found = _find_in_segments(project_id, wanted, start)
+    missing = [text for text, one in wanted.items() if one not in found]
+    if missing:
+        found.update(_find_in_lake(project_id, missing, start, end))
+    return found
+
+
+def _find_in_segments(
+    project_id: int, wanted: Mapping[str, UUID], start: datetime
+) -> dict[UUID, PredictionRecord]:
+    found: dict[UUID, PredictionRecord] = {}
+    root = Path(settings.PREDICTION_LOG_ROOT)
+    for path in unshipped_files(root, changed_since=start.timestamp()):
+        if len(found) == len(wanted):
+            break
+        for request in _requests_in(path):
+            if request.project_id != project_id:
+                continue
+            for index, text in enumerate(request.prediction_ids):
+                if text in wanted:
+                    found[wanted[text]] = _record_of(request, index)
+    return found
+
+
+def _requests_in(path: Path) -> Iterator[LoggedRequest]:
+    for name in (path, path.with_suffix(".closed")):
+        try:
+            data = name.read_bytes()
+        except FileNotFoundError:  # closed, or shipped, since it was listed
+            continue
+        yield from map(decode_request, scan_frames(data).payloads)
+        return
+
+
+def _record_of(request: LoggedRequest, index: int) -> PredictionRecord:
+    return PredictionRecord(
+        prediction_id=UUID(request.prediction_ids[index]),
+        request_id=request.request_id,
+        at=request.at,
+        endpoint_id=request.endpoint_id,
+        deployment_id=request.deployment_id,
+        model_version_id=request.model_version_id,
+        role=request.role,
+        token_prefix=request.token_prefix,
+        features=request.instances[index],
+        prediction=request.predictions[index],
+        probabilities=None if request.probabilities is None else request.probabilities[index],
+    )
+
+
+def _find_in_lake(
+    project_id: int, wanted: Sequence[str], start: datetime, end: datetime
+) -> dict[UUID, PredictionRecord]:
+    rows = lake.read_window(
+        log_path(project_id),
+        partitions=_days(start, end),
+        where=_between(start, end) & pads.field("prediction_id").isin(list(wanted)),
+    )
+    if rows is None:
+        return {}
+    return {
+        UUID(row["prediction_id"]): PredictionRecord(
+            prediction_id=UUID(row["prediction_id"]),
+            request_id=row["request_id"],
+            at=row["at"],
+            endpoint_id=row["endpoint_id"],
+            deployment_id=row["deployment_id"],
+            model_version_id=row["model_version_id"],
+            role=row["role"],
+            token_prefix=row["token_prefix"],
+            features=orjson.loads(row["features"]),
+            prediction=orjson.loads(row["prediction"]),
+            probabilities=row["probabilities"],
+        )
+        for row in rows.to_pylist()
+    }
+
+
+def _between(start: datetime, end: datetime) -> Any:
+    moment = pa.timestamp("us", "UTC")
+    return (pads.field("at") >= pa.scalar(start, moment)) & (
+        pads.field("at") < pa.scalar(end, moment)
+    )
+
+
+def _days(start: datetime, end: datetime) -> list[tuple[str, str, Any]]:
+    first, last = (moment.astimezone(UTC).date().isoformat() for moment in (start, end))
+    return [("day", ">=", first), ("day", "<=", last)]

@@ -7,11 +7,13 @@ survive it); importing is harmless, because the engine is imported where it is c
 from datasets.lake.feed import ROW_COLUMN
 from datasets.lake.tables import (
     append,
+    compact,
     ensure_table,
     open_table,
     read_window,
     table_path,
     table_version,
+    transaction_number,
 )
 from datasets.lake.versions import (
     LakeWrite,
@@ -31,6 +33,7 @@ __all__ = [
     "ROW_COLUMN",
     "LakeWrite",
     "append",
+    "compact",
     "dataset_path",
     "ensure_table",
     "iter_batches",
@@ -45,5 +48,6 @@ __all__ = [
     "remove_dataset",
     "table_path",
     "table_version",
+    "transaction_number",
     "write_version_rows",
 ]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _ATTEMPTS = 8
+_KEEP_HOURS = 7 * 24
 
 
 def table_path(*parts: str) -> str:
@@ -133,6 +134,30 @@ def append(
             continue
         return int(target.version())
     raise LakeBusy("Too many writers append to the table at once.") from last
+
+
+def transaction_number(path: str, name: str) -> int | None:
+    """Return the latest number that a writer's stream has committed to a table; None when it has none."""
+    table = open_table(path)
+    number = None if table is None else table.transaction_version(name)
+    return None if number is None else int(number)
+
+
+def compact(path: str) -> None:
+    """Put the small files of a table together; remove files that no version of the last week needs.
+
+    A writer that commits at the same time wins; what was put together then is tried again next time.
+    """
+    from deltalake.exceptions import CommitFailedError
+
+    table = open_table(path)
+    if table is None:
+        return
+    try:
+        table.optimize.compact()
+    except CommitFailedError:
+        return
+    table.vacuum(retention_hours=_KEEP_HOURS, dry_run=False)
 
 
 def read_window(

@@ -1,0 +1,50 @@
+"""Move the prediction log into the lake, for as long as the site runs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from jobs.tasks import keep_sign_of_life
+from serving.execution import Shipper
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Command(BaseCommand):
+    """``manage.py ship_predictions [--once]``."""
+
+    help = "Move complete segments of the prediction log into the lake."
+    requires_system_checks: list[str] = []  # noqa: RUF012 (Django's own attribute)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="ship what is there, then end")
+
+    def handle(self, *args: Any, once: bool, **options: Any) -> None:
+        shipper = Shipper(Path(settings.PREDICTION_LOG_ROOT))
+        if once:
+            self.stdout.write(f"{shipper.ship()} predictions shipped")
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        keep_sign_of_life("shipper")
+        pause = _PAUSE_SECONDS
+        while not stop.wait(pause):
+            try:
+                shipper.ship()
+                pause = _PAUSE_SECONDS
+            except Exception:
+                # The files stay where they are, so nothing is lost by trying again later.
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                logger.exception("predictions could not be shipped; next try in %.0f s", pause)

@@ -1,0 +1,35 @@
+"""The prediction log on disk: what was answered, written before the answer leaves.
+
+A writer owns a folder and appends one frame per request to a segment file with one system call, so that a
+process may die at any moment without losing what it answered. Closed segments are read by the shipper,
+which moves them into the lake.
+"""
+
+from __future__ import annotations
+
+from serving.prediction_log.frames import Scan, encode_frame, scan_frames
+from serving.prediction_log.records import LoggedRequest, decode_request, encode_request
+from serving.prediction_log.segments import (
+    Segment,
+    WriterFolder,
+    closed_segments,
+    unshipped_files,
+    writer_folders,
+)
+from serving.prediction_log.writer import LogUnwritable, SegmentWriter
+
+__all__ = [
+    "LogUnwritable",
+    "LoggedRequest",
+    "Scan",
+    "Segment",
+    "SegmentWriter",
+    "WriterFolder",
+    "closed_segments",
+    "decode_request",
+    "encode_frame",
+    "encode_request",
+    "scan_frames",
+    "unshipped_files",
+    "writer_folders",
+]

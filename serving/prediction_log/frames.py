@@ -1,0 +1,66 @@
+"""Frames: payloads with a length and a checksum, so that a torn or damaged one is noticed.
+
+A frame is ``MAGIC`` (4 bytes), the payload's length and its CRC-32 (both 4 bytes, little-endian), and the
+payload.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+MAGIC = b"\xf5PL1"
+_HEADER = struct.Struct("<4sII")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a file of frames holds.
+
+    Attributes
+    ----------
+    payloads
+        The intact payloads, in the order in which they were written.
+    damaged_bytes
+        Bytes between intact frames that belong to none.
+    torn_bytes
+        Bytes after the last intact frame: the writer died in the middle of a write.
+    """
+
+    payloads: list[bytes]
+    damaged_bytes: int = 0
+    torn_bytes: int = 0
+
+
+def encode_frame(payload: bytes) -> bytes:
+    """Return a payload with its header."""
+    return _HEADER.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
+
+
+def scan_frames(data: bytes) -> Scan:
+    """Return the payloads of all intact frames; what lies between them is counted, not an error."""
+    payloads: list[bytes] = []
+    damaged = 0
+    position = 0
+    end_of_last = 0
+    while (start := data.find(MAGIC, position)) >= 0:
+        payload = _payload_at(data, start)
+        if payload is None:
+            position = start + 1
+            continue
+        damaged += start - end_of_last
+        payloads.append(payload)
+        position = end_of_last = start + _HEADER.size + len(payload)
+    return Scan(payloads, damaged, len(data) - end_of_last)
+
+
+def _payload_at(data: bytes, start: int) -> bytes | None:
+    if start + _HEADER.size > len(data):
+        return None
+    _, length, checksum = _HEADER.unpack_from(data, start)
+    begin = start + _HEADER.size
+    if begin + length > len(data):
+        return None
+    payload = data[begin : begin + length]
+    return payload if zlib.crc32(payload) == checksum else None

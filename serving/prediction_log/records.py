@@ -1,0 +1,97 @@
+"""What is logged of one request, as one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One answered request of n instances.
+
+    Attributes
+    ----------
+    at
+        When it was answered, in UTC, to the microsecond.
+    instances
+        The n validated instances as they were received.
+    predictions
+        n classes or values.
+    probabilities
+        n lists, one probability for each class; None for a regressor.
+    latency_us
+        Time from the arrival of the body to this record, in microseconds.
+    """
+
+    project_id: int
+    endpoint_id: int
+    deployment_id: int
+    model_version_id: int
+    request_id: str
+    token_prefix: str
+    at: datetime
+    prediction_ids: Sequence[str]
+    instances: Sequence[Mapping[str, Any]]
+    predictions: Sequence[Any]
+    probabilities: Any = None
+    role: str = "champion"
+    latency_us: int = 0
+
+
+def encode_request(request: LoggedRequest) -> bytes:
+    """Return the record as bytes; probabilities may be a NumPy array of shape (n, classes)."""
+    return orjson.dumps(
+        {
+            "project": request.project_id,
+            "endpoint": request.endpoint_id,
+            "deployment": request.deployment_id,
+            "version": request.model_version_id,
+            "request": request.request_id,
+            "token": request.token_prefix,
+            "at": round(request.at.timestamp() * 1e6),
+            "role": request.role,
+            "us": request.latency_us,
+            "ids": request.prediction_ids,
+            "instances": request.instances,
+            "predictions": request.predictions,
+            "probabilities": request.probabilities,
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def decode_request(payload: bytes) -> LoggedRequest:
+    """Return the record that :func:`encode_request` wrote.
+
+    Raises
+    ------
+    ValueError
+        The payload is not such a record.
+    """
+    try:
+        value = orjson.loads(payload)
+        micros = int(value["at"])
+        return LoggedRequest(
+            project_id=value["project"],
+            endpoint_id=value["endpoint"],
+            deployment_id=value["deployment"],
+            model_version_id=value["version"],
+            request_id=value["request"],
+            token_prefix=value["token"],
+            at=datetime.fromtimestamp(micros // 1_000_000, tz=UTC).replace(
+                microsecond=micros % 1_000_000
+            ),
+            prediction_ids=value["ids"],
+            instances=value["instances"],
+            predictions=value["predictions"],
+            probabilities=value["probabilities"],
+            role=value["role"],
+            latency_us=value["us"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a logged request: {error!r}") from error

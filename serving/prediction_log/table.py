@@ -1,0 +1,55 @@
+"""The prediction log as rows: one for each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+import pyarrow as pa
+
+from serving.prediction_log.records import LoggedRequest
+
+SCHEMA = pa.schema(
+    [
+        ("prediction_id", pa.string()),
+        ("request_id", pa.string()),
+        ("at", pa.timestamp("us", "UTC")),
+        ("day", pa.string()),
+        ("endpoint_id", pa.int64()),
+        ("deployment_id", pa.int64()),
+        ("model_version_id", pa.int64()),
+        ("role", pa.string()),
+        ("token_prefix", pa.string()),
+        ("features", pa.string()),
+        ("prediction", pa.string()),
+        ("probabilities", pa.list_(pa.float64())),
+        ("latency_us", pa.int64()),
+    ]
+)
+PARTITION_BY = ("day",)
+
+
+def rows_of(requests: Sequence[LoggedRequest]) -> pa.Table:
+    """Return the requests as rows; features and prediction are JSON texts."""
+    rows = [
+        (
+            prediction_id,
+            request.request_id,
+            request.at,
+            request.at.date().isoformat(),
+            request.endpoint_id,
+            request.deployment_id,
+            request.model_version_id,
+            request.role,
+            request.token_prefix,
+            orjson.dumps(request.instances[index]).decode(),
+            orjson.dumps(request.predictions[index]).decode(),
+            None if request.probabilities is None else list(request.probabilities[index]),
+            request.latency_us,
+        )
+        for request in requests
+        for index, prediction_id in enumerate(request.prediction_ids)
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
