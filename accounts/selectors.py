@@ -65,12 +65,18 @@ def principal_of_secret(secret: str) -> Principal:
     TokenInvalid
         No usable token has this secret.
     """
-    token = (
-        usable_tokens()
-        .select_related("user", "project")
-        .filter(digest=token_digest(secret))
-        .first()
-    )
+    return principal_of_digest(token_digest(secret))
+
+
+def principal_of_digest(digest: str) -> Principal:
+    """Return the principal of the token that is stored under a digest.
+
+    Raises
+    ------
+    TokenInvalid
+        No usable token is stored under it.
+    """
+    token = usable_tokens().select_related("user", "project").filter(digest=digest).first()
     if token is None:
         raise TokenInvalid("The token is unknown, expired or revoked.")
     return principal_of_token(token)

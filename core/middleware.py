@@ -19,6 +19,11 @@ _POLICY = (
 )
 
 
+def acceptable_request_id(offered: str) -> str | None:
+    """Return the id that a caller offers, when it is harmless."""
+    return offered if _ACCEPTABLE_ID.match(offered) else None
+
+
 class RequestIdMiddleware:
     """Give each request an id (the caller's, when it is harmless) and return it as a header."""
 
@@ -26,8 +31,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        offered = request.headers.get("X-Request-ID", "")
-        identity = offered if _ACCEPTABLE_ID.match(offered) else uuid7().hex
+        identity = acceptable_request_id(request.headers.get("X-Request-ID", "")) or uuid7().hex
         token = request_id.set(identity)
         try:
             response = self.get_response(request)

@@ -317,6 +317,8 @@ WORKER_THREADS = env.int("WORKER_THREADS", default=2)
 # --- Serving --------------------------------------------------------------------------------------
 
 PREDICT_MAX_BODY_BYTES = env.int("PREDICT_MAX_BODY_BYTES", default=16 * 1024**2)
+#: How often a web process looks for other champions, endpoints and tokens (seconds; promised: within one).
+ROUTING_TICK_SECONDS = env.float("ROUTING_TICK_SECONDS", default=0.4)
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
 
 # --- REST API -------------------------------------------------------------------------------------

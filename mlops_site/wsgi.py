@@ -1,4 +1,4 @@
-"""The WSGI application."""
+"""The WSGI application: the fast lane for predictions, in front of Django."""
 
 from __future__ import annotations
 
@@ -8,4 +8,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlops_site.settings")
 
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from serving.fastlane import FastLane
+
+application = FastLane(_django)

@@ -2,21 +2,187 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
 
 from accounts.admin_access import ProjectAdminMixin
-from core.admin import ModelAdmin, ReadOnlyAdminMixin
+from accounts.policy import Permission
+from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from models_registry.models import ModelVersion
+from serving import services
+from serving.example import example_request
 from serving.models import Deployment, Endpoint
+from serving.selectors import with_active_deployments
+
+
+def _version_link(version: ModelVersion) -> SafeString:
+    return format_html(
+        '<a class="text-primary-600 underline" href="{}">{}</a>',
+        reverse("admin:models_registry_modelversion_change", args=[version.pk]),
+        str(version),
+    )
+
+
+class DeploymentInline(admin.TabularInline):  # type: ignore[type-arg]
+    """What answered behind the endpoint, the newest first."""
+
+    model = Deployment
+    fields = ("model_version", "role", "reason", "started_by", "started_at", "ended_at", "problem")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    verbose_name_plural = "history of deployments"
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Deployment]:
+        return Deployment.objects.select_related("model_version__model", "started_by")
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class EndpointAdmin(ProjectAdminMixin, ModelAdmin):
     """Stable names that applications ask."""
 
-    list_display = ("name", "model", "status", "created_at")
+    list_display = ("name", "state", "model", "answers", "project", "created_at")
     list_filter = ("status", "project")
-    search_fields = ("name",)
-    list_select_related = ("model",)
+    search_fields = ("name", "model__name")
+    inlines = (DeploymentInline,)
+    actions_detail: ClassVar[list[str]] = ["stop", "start", "roll_back"]
+    readonly_fields = ("state", "answers", "example", "created_by", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
+        return with_active_deployments(super().get_queryset(request))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("name", "model", "description")}),)
+        return (
+            (None, {"fields": ("name", "state", "model", "answers", "description")}),
+            ("Ask it", {"fields": ("example",)}),
+            ("Particulars", {"fields": ("project", "created_by", "created_at")}),
+        )
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        return ("name", "model", "project", *self.readonly_fields)
+
+    def get_inlines(self, request: HttpRequest, obj: Model | None) -> Any:
+        return self.inlines if obj is not None else ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_module_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if not isinstance(obj, Endpoint):
+            return self.has_view_permission(request, obj)
+        return self.may(request, obj.project, Permission.DEPLOY)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
+        """Create or change through the service, which checks the role and writes the audit."""
+        if change:
+            services.describe_endpoint(
+                principal=self.principal(request, obj.project),
+                endpoint=obj,
+                description=obj.description,
+            )
+            return
+        made = services.create_endpoint(
+            principal=self.principal(request, obj.model.project),
+            name=obj.name,
+            model=obj.model,
+            description=obj.description,
+        )
+        obj.pk, obj.project = made.pk, made.project
+
+    @refusals_as_messages
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show what a service refuses as a message on the form."""
+        return cast("HttpResponse", super().changeform_view(request, *args, **kwargs))
+
+    @display(description="Status")
+    def state(self, endpoint: Endpoint) -> SafeString:
+        return badge(endpoint.status, endpoint.get_status_display())
+
+    @display(description="Answers with")
+    def answers(self, endpoint: Endpoint) -> SafeString | str:
+        active: list[Deployment] = getattr(endpoint, "active", [])
+        rows = (
+            (
+                badge(one.role),
+                _version_link(one.model_version),
+                badge("failed", f"cannot be loaded: {one.problem}") if one.problem else "",
+            )
+            for one in active
+        )
+        return format_html_join(" ", "{} {} {}", rows) or "—"
+
+    @display(description="With curl")
+    def example(self, endpoint: Endpoint) -> SafeString | str:
+        active: list[Deployment] = getattr(endpoint, "active", [])
+        if not active:
+            return "—"
+        return format_html(
+            '<pre class="whitespace-pre-wrap break-all rounded-default border border-base-200 p-3 '
+            'text-xs dark:border-base-700">{}</pre>',
+            example_request(endpoint.name, active[0].model_version),
+        )
+
+    @action(description="Stop", url_path="stop", icon="stop_circle")
+    @refusals_as_messages
+    def stop(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Refuse predictions from now on."""
+        endpoint = get_object_or_404(self.get_queryset(request), pk=object_id)
+        services.stop_endpoint(
+            principal=self.principal(request, endpoint.project), endpoint=endpoint
+        )
+        messages.success(request, f"'{endpoint.name}' refuses predictions within a second.")
+        return self._back(endpoint)
+
+    @action(description="Start", url_path="start", icon="play_circle")
+    @refusals_as_messages
+    def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer predictions again."""
+        endpoint = get_object_or_404(self.get_queryset(request), pk=object_id)
+        services.start_endpoint(
+            principal=self.principal(request, endpoint.project), endpoint=endpoint
+        )
+        messages.success(request, f"'{endpoint.name}' answers within a second.")
+        return self._back(endpoint)
+
+    @action(description="Roll back", url_path="roll-back", icon="undo")
+    @refusals_as_messages
+    def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Serve the previous champion again."""
+        endpoint = get_object_or_404(self.get_queryset(request), pk=object_id)
+        deployment = services.roll_back_endpoint(
+            principal=self.principal(request, endpoint.project),
+            endpoint=endpoint,
+            reason="rolled back in the admin",
+        )
+        messages.success(request, f"{deployment.model_version} is champion again.")
+        return self._back(endpoint)
+
+    def _back(self, endpoint: Endpoint) -> HttpResponse:
+        return redirect(reverse("admin:serving_endpoint_change", args=[endpoint.pk]))
 
 
 @admin.register(Deployment)
@@ -24,6 +190,18 @@ class DeploymentAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     """Model versions at work behind endpoints."""
 
     project_lookup = "endpoint__project"
-    list_display = ("endpoint", "model_version", "role", "weight", "started_at", "ended_at")
+    list_display = ("endpoint", "model_version", "part", "work", "started_at", "ended_at")
     list_filter = ("role", "endpoint")
     list_select_related = ("endpoint", "model_version__model")
+
+    @display(description="Role")
+    def part(self, deployment: Deployment) -> SafeString:
+        return badge(deployment.role)
+
+    @display(description="State")
+    def work(self, deployment: Deployment) -> SafeString:
+        if deployment.ended_at is not None:
+            return badge("stopped", "ended")
+        if deployment.problem:
+            return badge("failed", "cannot be loaded")
+        return badge("live", "at work")

@@ -63,6 +63,12 @@ class Deployment(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     started_at = models.DateTimeField(auto_now_add=True)
+    problem = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        help_text="Why a web process could not load it; what answered before goes on answering.",
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from accounts.selectors import principal_of_user
 from accounts.services import create_token
 from jobs import execution as job_execution
 from jobs.models import Job, JobStatus
+from serving.routing import forget_routing
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -59,6 +60,13 @@ def lake_home(tmp_path: Path, settings: Settings) -> Path:
         },
     }
     return home
+
+
+@pytest.fixture(autouse=True)
+def fresh_routing(lake_home: Path) -> Iterator[None]:
+    """Let no route, token or open segment live longer than its test."""
+    yield
+    forget_routing()
 
 
 @pytest.fixture

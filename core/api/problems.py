@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from rest_framework import exceptions, status
+from rest_framework import exceptions
 from rest_framework.response import Response
 
 from core.errors import DomainError, ErrorKind
@@ -63,6 +63,16 @@ def domain_problem(error: DomainError) -> dict[str, Any]:
         detail=error.message,
         errors=[{"field": item.field, "detail": item.message} for item in error.errors],
         **error.details,
+    )
+
+
+def internal_problem() -> dict[str, Any]:
+    """Return the problem document of a failure on our side, which tells nothing of its cause."""
+    return problem(
+        http_status=500,
+        code="internal_error",
+        title="Something went wrong on our side",
+        detail="The request could not be carried out; the log of the server says why.",
     )
 
 
@@ -136,10 +146,5 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     if isinstance(error, exceptions.APIException):
         return _api_problem(error)
     logger.error("an API view failed: %s", type(context.get("view")).__name__, exc_info=error)
-    body = problem(
-        http_status=500,
-        code="internal_error",
-        title="Something went wrong on our side",
-        detail="The request could not be carried out; the log of the server says why.",
-    )
-    return Response(body, status=status.HTTP_500_INTERNAL_SERVER_ERROR, content_type=CONTENT_TYPE)
+    body = internal_problem()
+    return Response(body, status=body["status"], content_type=CONTENT_TYPE)

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 from django.db.models import Max, Min
 from monitoring.services import request_drift_report
-from serving.services import create_endpoint
 
 from accounts.models import Project, Scope
 from accounts.principals import Principal
@@ -34,6 +33,7 @@ from retraining.schedule import parse_crontab
 from retraining.services import PolicyTerms, check_triggers, create_policy
 from serving.models import Endpoint
 from serving.selectors import predictions
+from serving.services import create_endpoint
 from training.services import start_training
 
 DATASET = "breast cancer"

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from serving.api.views import EndpointViewSet, PredictionLineageView, PredictView
+
+router = SimpleRouter()
+router.register("endpoints", EndpointViewSet, basename="endpoint")
+
+urlpatterns = [
+    path("endpoints/<str:name>/predict/", PredictView.as_view(), name="predict"),
+    path(
+        "predictions/<uuid:prediction_id>/lineage/",
+        PredictionLineageView.as_view(),
+        name="prediction-lineage",
+    ),
+    *router.urls,
+]

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ('weight', models.FloatField(default=1.0)),
                 ('reason', models.CharField(blank=True, default='', max_length=500)),
                 ('started_at', models.DateTimeField(auto_now_add=True)),
+                ('problem', models.CharField(blank=True, default='', help_text='Why a web process could not load it; what answered before goes on answering.', max_length=500)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deployments', to='models_registry.modelversion')),
                 ('started_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

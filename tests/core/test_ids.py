@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ids import uuid7, uuid7_time
+from core.ids import uuid7, uuid7_texts, uuid7_time
 
 
 @given(st.integers(min_value=0, max_value=4_000_000_000_000))
@@ -27,3 +28,14 @@ def test_later_ids_sort_later(unix_ms: int) -> None:
 def test_another_version_carries_no_time() -> None:
     with pytest.raises(ValueError, match="not a version 7"):
         uuid7_time(uuid.uuid4())
+
+
+def test_many_ids_at_once_are_distinct_version_7_uuids_of_now() -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=2)
+    texts = uuid7_texts(1000)
+    made = [uuid.UUID(text) for text in texts]
+    assert [str(one) for one in made] == texts
+    assert len(set(made)) == 1000
+    assert all(one.version == 7 and one.variant == uuid.RFC_4122 for one in made)
+    assert all(before <= uuid7_time(one) <= datetime.now(UTC) for one in made)
+    assert uuid7_texts(0) == []

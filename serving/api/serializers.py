@@ -1,0 +1,114 @@
+"""Serving on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from serving.models import Deployment, Endpoint
+
+
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+    """One model version at work behind an endpoint."""
+
+    model = serializers.CharField(source="model_version.model.name", read_only=True)
+    model_version_number = serializers.IntegerField(source="model_version.number", read_only=True)
+    started_by = serializers.CharField(source="started_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = Deployment
+        fields: ClassVar[list[str]] = [
+            "id",
+            "model_version",
+            "model",
+            "model_version_number",
+            "role",
+            "weight",
+            "reason",
+            "started_by",
+            "started_at",
+            "ended_at",
+            "problem",
+        ]
+        read_only_fields = fields
+
+
+class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
+    """An endpoint with what answers behind it."""
+
+    model = serializers.CharField(source="model.name", read_only=True)
+    deployments = DeploymentSerializer(
+        source="active", many=True, read_only=True, help_text="Those at work now."
+    )
+
+    class Meta:
+        model = Endpoint
+        fields: ClassVar[list[str]] = [
+            "id",
+            "name",
+            "description",
+            "model",
+            "status",
+            "deployments",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class EndpointRequestSerializer(serializers.Serializer[Any]):
+    """An endpoint to be made."""
+
+    name = serializers.CharField(max_length=64)
+    model = serializers.CharField(help_text="Name or id of the registered model.")
+    description = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class EndpointDescriptionSerializer(serializers.Serializer[Any]):
+    """What can be changed about an endpoint."""
+
+    description = serializers.CharField(allow_blank=True)
+
+
+class RollbackRequestSerializer(serializers.Serializer[Any]):
+    """Why an endpoint goes back to the champion before."""
+
+    reason = serializers.CharField(max_length=500, required=False, default="rolled back")
+
+
+class PredictionRequestSerializer(serializers.Serializer[Any]):
+    """Instances to be answered."""
+
+    instances = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="One object of feature and value for each instance; null for a missing value.",
+    )
+
+
+class AnsweringVersionSerializer(serializers.Serializer[Any]):
+    """The model version that answered."""
+
+    id = serializers.IntegerField()
+    model = serializers.CharField()
+    number = serializers.IntegerField()
+
+
+class PredictionWarningSerializer(serializers.Serializer[Any]):
+    """A value that was accepted although training never saw it."""
+
+    field = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class PredictionResponseSerializer(serializers.Serializer[Any]):
+    """Answers, one for each instance and in their order."""
+
+    predictions = serializers.ListField()
+    probabilities = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField()), required=False
+    )
+    classes = serializers.ListField(required=False, help_text="The order of the probabilities.")
+    model_version = AnsweringVersionSerializer()
+    endpoint = serializers.CharField()
+    prediction_ids = serializers.ListField(child=serializers.UUIDField())
+    warnings = PredictionWarningSerializer(many=True, required=False)

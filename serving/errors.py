@@ -1,0 +1,47 @@
+"""Named refusals of the serving room."""
+
+from __future__ import annotations
+
+from core.errors import Conflict, IllegalMove, NotFound, Unavailable
+
+
+class EndpointUnknown(NotFound):
+    """The project has no endpoint of this name."""
+
+    code = "endpoint_unknown"
+    title = "There is no such endpoint"
+
+
+class EndpointNameTaken(Conflict):
+    """The project has an endpoint of this name."""
+
+    code = "endpoint_name_taken"
+    title = "There is an endpoint of this name"
+
+
+class NoChampion(Conflict):
+    """The model has no champion that an endpoint could serve."""
+
+    code = "no_champion"
+    title = "The model has no champion"
+
+
+class EndpointStopped(Conflict):
+    """The endpoint was stopped by somebody."""
+
+    code = "endpoint_stopped"
+    title = "The endpoint is stopped"
+
+
+class EndpointNotReady(Unavailable):
+    """The endpoint's model is not loaded yet, or cannot be."""
+
+    code = "endpoint_not_ready"
+    title = "The endpoint is not ready"
+
+
+class IllegalEndpointMove(IllegalMove):
+    """The endpoint's state machine does not know this move."""
+
+    code = "illegal_endpoint_move"
+    title = "The endpoint cannot make this move"

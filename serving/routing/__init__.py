@@ -1,0 +1,8 @@
+"""What a web process keeps in memory to answer predictions: routes with their loaded models, and tokens."""
+
+from __future__ import annotations
+
+from serving.routing.routes import Route
+from serving.routing.state import Routing, forget_routing, routing
+
+__all__ = ["Route", "Routing", "forget_routing", "routing"]

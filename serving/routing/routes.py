@@ -1,0 +1,98 @@
+"""Routes: what answers under which name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from core.blobs import default_store
+from models_registry.artifacts import load_pipeline
+from models_registry.models import ModelVersion
+from models_registry.runtimes import Runtime, load_runtime
+from models_registry.signatures import Columns, Signature
+from serving.models import Deployment
+from serving.routing.batching import BatchedRuntime
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model version in memory, ready to answer."""
+
+    signature: Signature
+    runtime: Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint with the model that answers behind it.
+
+    Attributes
+    ----------
+    described
+        The JSON of ``{"id", "model", "number"}`` of the version, made once.
+    """
+
+    project_id: int
+    endpoint_id: int
+    endpoint_name: str
+    is_live: bool
+    deployment_id: int
+    role: str
+    model_version_id: int
+    model: LoadedModel
+    described: orjson.Fragment
+
+
+def route_of(deployment: Deployment, model: LoadedModel) -> Route:
+    """Return the route of an active deployment (with endpoint, version and model loaded)."""
+    version = deployment.model_version
+    endpoint = deployment.endpoint
+    described = {"id": version.pk, "model": version.model.name, "number": version.number}
+    return Route(
+        project_id=endpoint.project_id,
+        endpoint_id=endpoint.pk,
+        endpoint_name=endpoint.name,
+        is_live=endpoint.status == endpoint.Status.LIVE,
+        deployment_id=deployment.pk,
+        role=deployment.role,
+        model_version_id=version.pk,
+        model=model,
+        described=orjson.Fragment(orjson.dumps(described)),
+    )
+
+
+def model_key(version: ModelVersion) -> tuple[str, str, str]:
+    """Return what identifies a version's files and runtime; equal keys may share memory."""
+    return (version.artifact_digest, version.onnx_digest, version.runtime)
+
+
+def load_model(version: ModelVersion) -> LoadedModel:
+    """Load a version's verified files into its runtime and let it answer once.
+
+    Raises
+    ------
+    core.errors.DomainError
+        A file is missing, damaged or not trusted.
+    models_registry.runtimes.CannotRun
+        The runtime cannot be built from the files.
+    """
+    store = default_store()
+    signature = Signature.from_dict(version.signature)
+    runtime = load_runtime(
+        name=version.runtime,
+        pipeline=load_pipeline(store.read(version.artifact_digest)),
+        onnx=store.read(version.onnx_digest) if version.onnx_digest else None,
+        signature=signature,
+    )
+    if version.runtime == "native":
+        runtime = BatchedRuntime(runtime)
+    runtime.predict(_some_row(signature))
+    return LoadedModel(signature, runtime)
+
+
+def _some_row(signature: Signature) -> Columns:
+    """Return a row of zeros and empty texts: the first answer is slow, so nobody else shall wait for it."""
+    texts = tuple(np.array([""], dtype=object) for _ in signature.text)
+    return Columns(signature, np.zeros((1, len(signature.numeric))), texts, 1)
