@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
@@ -101,6 +103,16 @@ def progress_bar(fraction: float, label: str = "") -> SafeString:
     )
 
 
+def _way_back(page: Any, request: HttpRequest) -> str:
+    """Return where a refused action came from: never the action's own address, which would try again."""
+    came_from = urlsplit(request.META.get("HTTP_REFERER", ""))
+    if came_from.netloc == request.get_host() and came_from.path != request.path:
+        return came_from._replace(scheme="", netloc="").geturl()
+    if request.path.endswith(("/change/", "/add/")):
+        return request.path
+    return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")
+
+
 def refusals_as_messages(
     method: Callable[Concatenate[A, HttpRequest, P], HttpResponse | None],
 ) -> Callable[Concatenate[A, HttpRequest, P], HttpResponse | None]:
@@ -119,6 +131,6 @@ def refusals_as_messages(
                 if item.message != error.message
             )
             messages.error(request, f"{error.message} {complaints}".strip())
-            return redirect(request.META.get("HTTP_REFERER") or request.path)
+            return redirect(_way_back(self, request))
 
     return wrapped  # type: ignore[return-value]  # wraps keeps the signature

@@ -1,0 +1,217 @@
+"""The model registry on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from models_registry.models import (
+    AliasMove,
+    ApprovalRequest,
+    Gate,
+    GateResult,
+    ModelVersion,
+    RegisteredModel,
+)
+from models_registry.selectors import lineage_of
+
+
+class RegisteredModelSerializer(serializers.ModelSerializer[RegisteredModel]):
+    """A named line of model versions."""
+
+    aliases = serializers.SerializerMethodField(help_text="Alias: id of the version.")
+    version_count = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = RegisteredModel
+        fields: ClassVar[list[str]] = [
+            "id",
+            "name",
+            "description",
+            "requires_approval",
+            "aliases",
+            "version_count",
+            "created_at",
+        ]
+        read_only_fields = ("id", "name", "created_at")
+
+    def get_aliases(self, model: RegisteredModel) -> dict[str, int]:
+        """Return the versions that the aliases point at."""
+        return {alias.name: alias.version_id for alias in model.aliases.all()}
+
+
+class GateSerializer(serializers.ModelSerializer[Gate]):
+    """A condition that versions of a model must meet."""
+
+    class Meta:
+        model = Gate
+        fields: ClassVar[list[str]] = [
+            "id",
+            "model",
+            "kind",
+            "metric",
+            "comparison",
+            "threshold",
+            "required",
+            "enabled",
+        ]
+
+
+class GateResultSerializer(serializers.ModelSerializer[GateResult]):
+    """What one gate said about one version."""
+
+    class Meta:
+        model = GateResult
+        fields: ClassVar[list[str]] = [
+            "name",
+            "kind",
+            "metric",
+            "comparison",
+            "threshold",
+            "value",
+            "required",
+            "passed",
+            "reason",
+            "at",
+        ]
+        read_only_fields = fields
+
+
+class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
+    """One trained model."""
+
+    model_name = serializers.CharField(source="model.name", read_only=True)
+    aliases = serializers.SerializerMethodField()
+    gates = GateResultSerializer(source="current_results", many=True, read_only=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = ModelVersion
+        fields: ClassVar[list[str]] = [
+            "id",
+            "model",
+            "model_name",
+            "number",
+            "status",
+            "validation",
+            "aliases",
+            "task",
+            "estimator",
+            "runtime",
+            "metrics",
+            "baseline_metrics",
+            "gates",
+            "artifact_digest",
+            "artifact_size_bytes",
+            "run",
+            "dataset_version",
+            "seed",
+            "created_by",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_aliases(self, version: ModelVersion) -> list[str]:
+        """Return the names that point at this version."""
+        return [alias.name for alias in version.aliases.all()]
+
+
+class ModelVersionDetailSerializer(ModelVersionSerializer):
+    """One trained model with everything that is known of it."""
+
+    lineage = serializers.SerializerMethodField()
+
+    class Meta(ModelVersionSerializer.Meta):
+        fields: ClassVar[list[str]] = [
+            *ModelVersionSerializer.Meta.fields,
+            "signature",
+            "runtime_report",
+            "spec",
+            "environment",
+            "lineage",
+        ]
+        read_only_fields = fields
+
+    def get_lineage(self, version: ModelVersion) -> dict[str, Any]:
+        """Return where the version comes from and who let it through."""
+        return lineage_of(version)
+
+
+class PromotionRequestSerializer(serializers.Serializer[Any]):
+    """An alias to point at a version."""
+
+    alias = serializers.CharField(max_length=100, default="champion")
+    reason = serializers.CharField(max_length=500, default="", allow_blank=True)
+
+
+class AliasSerializer(serializers.Serializer[Any]):
+    """An alias after it was moved."""
+
+    alias = serializers.CharField(source="name")
+    model = serializers.CharField(source="model.name")
+    version = serializers.IntegerField(source="version_id")
+    number = serializers.IntegerField(source="version.number")
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why something is done."""
+
+    reason = serializers.CharField(max_length=500, default="", allow_blank=True)
+
+
+class RequiredReasonSerializer(serializers.Serializer[Any]):
+    """Why something unusual is done."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class AliasMoveSerializer(serializers.ModelSerializer[AliasMove]):
+    """One move of an alias."""
+
+    class Meta:
+        model = AliasMove
+        fields: ClassVar[list[str]] = [
+            "name",
+            "from_version",
+            "to_version",
+            "reason",
+            "moved_by_name",
+            "at",
+        ]
+        read_only_fields = fields
+
+
+class ApprovalSerializer(serializers.ModelSerializer[ApprovalRequest]):
+    """A request that a second person decides."""
+
+    requested_by = serializers.CharField(source="requested_by.username", read_only=True)
+    decided_by = serializers.CharField(source="decided_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = ApprovalRequest
+        fields: ClassVar[list[str]] = [
+            "id",
+            "version",
+            "artifact_digest",
+            "status",
+            "requested_by",
+            "decided_by",
+            "comment",
+            "created_at",
+            "decided_at",
+        ]
+        read_only_fields = fields
+
+
+class ApprovalRequestSerializer(serializers.Serializer[Any]):
+    """The version to be approved."""
+
+    version = serializers.IntegerField()
+    comment = serializers.CharField(default="", allow_blank=True)
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """What the second person says."""
+
+    comment = serializers.CharField(default="", allow_blank=True)
