@@ -107,7 +107,7 @@ def _way_back(page: Any, request: HttpRequest) -> str:
     """Return where a refused action came from: never the action's own address, which would try again."""
     came_from = urlsplit(request.META.get("HTTP_REFERER", ""))
     if came_from.netloc == request.get_host() and came_from.path != request.path:
-        return came_from._replace(scheme="", netloc="").geturl()
+        return str(came_from._replace(scheme="", netloc="").geturl())
     if request.path.endswith(("/change/", "/add/")):
         return request.path
     return reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")

@@ -293,6 +293,7 @@ JOB_HANDLERS = {
 JOB_FAILURE_HANDLERS = {
     "ingest": "datasets.execution.ingest_failed",
     "train": "training.execution.train_failed",
+    "evaluate": "models_registry.execution.evaluate_failed",
     "retrain": "retraining.execution.retrain_failed",
 }
 JOB_QUEUES = {

@@ -33,6 +33,13 @@ class ApprovalNeeded(Conflict):
     title = "A second person must approve this promotion"
 
 
+class IllegalApprovalMove(IllegalMove):
+    """The approval's state machine does not know this move."""
+
+    code = "illegal_approval_move"
+    title = "The approval request cannot make this move"
+
+
 class SecondPersonNeeded(Forbidden):
     """Somebody tried to approve their own request."""
 
@@ -66,3 +73,17 @@ class VersionInUse(Conflict):
 
     code = "version_in_use"
     title = "The model version is in use"
+
+
+class GateRefused(Invalid):
+    """The condition of a gate makes no sense for its model."""
+
+    code = "gate_refused"
+    title = "This gate cannot be used"
+
+
+class GateExists(Conflict):
+    """The model has a gate for this condition already."""
+
+    code = "gate_exists"
+    title = "The model has this gate already"

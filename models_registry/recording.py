@@ -22,6 +22,7 @@ from models_registry.models import (
     ModelVersion,
     Validation,
 )
+from models_registry.selectors import current_gate_results
 
 
 @transaction.atomic
@@ -55,6 +56,20 @@ def record_validation(
         changes={"validation": locked.validation, "evaluation": str(evaluation)},
     )
     return locked
+
+
+@transaction.atomic
+def restore_validation(version_id: int) -> None:
+    """Let a version whose evaluation came to nothing be what its current gate results say."""
+    version = ModelVersion.objects.select_for_update().filter(pk=version_id).first()
+    if version is None or version.validation != Validation.RUNNING:
+        return
+    results = list(current_gate_results(version))
+    if not results:
+        move_validation(version, Validation.NOT_RUN)
+        return
+    passed = is_passed((result.required, result.passed) for result in results)
+    move_validation(version, Validation.PASSED if passed else Validation.FAILED)
 
 
 def move_validation(version: ModelVersion, to: Validation) -> None:

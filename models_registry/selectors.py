@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Max, Prefetch, QuerySet
 
+from models_registry.gates import DIRECTIONS, HIGHER_IS_BETTER
 from models_registry.models import Alias, AliasMove, GateResult, ModelVersion, RegisteredModel
 
 CHAMPION = "champion"
+#: What was champion before the present one: kept by the moves of ``champion``, never set by hand.
+PREVIOUS = "previous"
 
 
 def champion_of(model: RegisteredModel) -> ModelVersion | None:
@@ -24,6 +27,26 @@ def champion_of(model: RegisteredModel) -> ModelVersion | None:
 def current_gate_results(version: ModelVersion) -> QuerySet[GateResult]:
     """Return what the gates said at the latest evaluation."""
     return version.gate_results.filter(is_current=True)
+
+
+def known_metrics(model: RegisteredModel) -> list[str]:
+    """Return the metrics that a gate of this model may look at.
+
+    These are the metrics that its newest version has; while it has no version, those of all tasks.
+    """
+    newest = model.versions.order_by("-number").only("task", "metrics").first()
+    if newest is None:
+        return sorted(HIGHER_IS_BETTER)
+    return sorted(newest.metrics or DIRECTIONS[newest.task])
+
+
+def models_with_aliases(models: QuerySet[RegisteredModel]) -> QuerySet[RegisteredModel]:
+    """Load what a list of models shows in a fixed number of queries."""
+    return (
+        models.select_related("project", "created_by")
+        .annotate(version_count=Count("versions"), latest_number=Max("versions__number"))
+        .prefetch_related(Prefetch("aliases", queryset=Alias.objects.select_related("version")))
+    )
 
 
 def with_gates_and_aliases(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:

@@ -14,7 +14,11 @@ from models_registry.models import (
     ModelVersion,
     RegisteredModel,
 )
-from models_registry.selectors import lineage_of
+from models_registry.recording import spec_of
+from models_registry.selectors import CHAMPION, lineage_of
+
+#: The largest key that a database column holds.
+LARGEST_ID = 2**63 - 1
 
 
 class RegisteredModelSerializer(serializers.ModelSerializer[RegisteredModel]):
@@ -22,6 +26,8 @@ class RegisteredModelSerializer(serializers.ModelSerializer[RegisteredModel]):
 
     aliases = serializers.SerializerMethodField(help_text="Alias: id of the version.")
     version_count = serializers.IntegerField(read_only=True)
+    latest_number = serializers.IntegerField(read_only=True, allow_null=True)
+    created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
 
     class Meta:
         model = RegisteredModel
@@ -32,23 +38,37 @@ class RegisteredModelSerializer(serializers.ModelSerializer[RegisteredModel]):
             "requires_approval",
             "aliases",
             "version_count",
+            "latest_number",
+            "created_by",
             "created_at",
         ]
-        read_only_fields = ("id", "name", "created_at")
+        read_only_fields = fields
 
     def get_aliases(self, model: RegisteredModel) -> dict[str, int]:
         """Return the versions that the aliases point at."""
         return {alias.name: alias.version_id for alias in model.aliases.all()}
 
 
+class ModelChangeRequestSerializer(serializers.Serializer[Any]):
+    """What can be changed about a model."""
+
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    requires_approval = serializers.BooleanField(
+        required=False, help_text="An administrator's word: promotions need a second person."
+    )
+
+
 class GateSerializer(serializers.ModelSerializer[Gate]):
     """A condition that versions of a model must meet."""
+
+    name = serializers.SerializerMethodField()
 
     class Meta:
         model = Gate
         fields: ClassVar[list[str]] = [
             "id",
             "model",
+            "name",
             "kind",
             "metric",
             "comparison",
@@ -56,6 +76,30 @@ class GateSerializer(serializers.ModelSerializer[Gate]):
             "required",
             "enabled",
         ]
+        read_only_fields = fields
+
+    def get_name(self, gate: Gate) -> str:
+        """Return the condition in one line."""
+        return spec_of(gate).name
+
+
+class GateChangeRequestSerializer(serializers.Serializer[Any]):
+    """What can be changed about a gate."""
+
+    metric = serializers.CharField(required=False, allow_blank=True, max_length=64)
+    comparison = serializers.ChoiceField(choices=Gate.Comparison.choices, required=False)
+    threshold = serializers.FloatField(required=False)
+    required = serializers.BooleanField(  # type: ignore[assignment]
+        required=False, help_text="A failed gate that is not required only warns."
+    )
+    enabled = serializers.BooleanField(required=False)
+
+
+class GateRequestSerializer(GateChangeRequestSerializer):
+    """A gate to be added."""
+
+    model = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    kind = serializers.ChoiceField(choices=Gate.Kind.choices)
 
 
 class GateResultSerializer(serializers.ModelSerializer[GateResult]):
@@ -141,8 +185,14 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
 class PromotionRequestSerializer(serializers.Serializer[Any]):
     """An alias to point at a version."""
 
-    alias = serializers.CharField(max_length=100, default="champion")
+    alias = serializers.CharField(max_length=100, default=CHAMPION)
     reason = serializers.CharField(max_length=500, default="", allow_blank=True)
+    expected_version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LARGEST_ID,
+        help_text="Id of the version that the alias points at now; refused (409) when it does not.",
+    )
 
 
 class AliasSerializer(serializers.Serializer[Any]):
@@ -169,12 +219,17 @@ class RequiredReasonSerializer(serializers.Serializer[Any]):
 class AliasMoveSerializer(serializers.ModelSerializer[AliasMove]):
     """One move of an alias."""
 
+    from_number = serializers.IntegerField(source="from_version.number", default=None)
+    to_number = serializers.IntegerField(source="to_version.number", default=None)
+
     class Meta:
         model = AliasMove
         fields: ClassVar[list[str]] = [
             "name",
             "from_version",
+            "from_number",
             "to_version",
+            "to_number",
             "reason",
             "moved_by_name",
             "at",
@@ -196,8 +251,9 @@ class ApprovalSerializer(serializers.ModelSerializer[ApprovalRequest]):
             "artifact_digest",
             "status",
             "requested_by",
-            "decided_by",
             "comment",
+            "decided_by",
+            "decision_comment",
             "created_at",
             "decided_at",
         ]
@@ -207,11 +263,11 @@ class ApprovalSerializer(serializers.ModelSerializer[ApprovalRequest]):
 class ApprovalRequestSerializer(serializers.Serializer[Any]):
     """The version to be approved."""
 
-    version = serializers.IntegerField()
-    comment = serializers.CharField(default="", allow_blank=True)
+    version = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    comment = serializers.CharField(default="", allow_blank=True, max_length=5_000)
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
     """What the second person says."""
 
-    comment = serializers.CharField(default="", allow_blank=True)
+    comment = serializers.CharField(default="", allow_blank=True, max_length=5_000)

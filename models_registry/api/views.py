@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -26,7 +27,10 @@ from models_registry.api.serializers import (
     ApprovalRequestSerializer,
     ApprovalSerializer,
     DecisionSerializer,
+    GateChangeRequestSerializer,
+    GateRequestSerializer,
     GateSerializer,
+    ModelChangeRequestSerializer,
     ModelVersionDetailSerializer,
     ModelVersionSerializer,
     PromotionRequestSerializer,
@@ -34,8 +38,48 @@ from models_registry.api.serializers import (
     RegisteredModelSerializer,
     RequiredReasonSerializer,
 )
-from models_registry.models import ApprovalRequest, Gate, ModelVersion, RegisteredModel
-from models_registry.selectors import with_gates_and_aliases
+from models_registry.models import (
+    ApprovalRequest,
+    Gate,
+    ModelVersion,
+    RegisteredModel,
+    Validation,
+    VersionStatus,
+)
+from models_registry.selectors import models_with_aliases, with_gates_and_aliases
+
+
+class RegisteredModelFilter(filters.FilterSet):  # type: ignore[misc]
+    """What a list of models can be narrowed by."""
+
+    name = filters.CharFilter()
+    name_contains = filters.CharFilter(field_name="name", lookup_expr="icontains")
+
+
+class ModelVersionFilter(filters.FilterSet):  # type: ignore[misc]
+    """What a list of versions can be narrowed by."""
+
+    model = filters.NumberFilter(field_name="model_id")
+    model_name = filters.CharFilter(field_name="model__name")
+    status = filters.MultipleChoiceFilter(choices=VersionStatus.choices)
+    validation = filters.MultipleChoiceFilter(choices=Validation.choices)
+    alias = filters.CharFilter(field_name="aliases__name")
+
+
+class GateFilter(filters.FilterSet):  # type: ignore[misc]
+    """What a list of gates can be narrowed by."""
+
+    model = filters.NumberFilter(field_name="model_id")
+    kind = filters.ChoiceFilter(choices=Gate.Kind.choices)
+    enabled = filters.BooleanFilter()
+
+
+class ApprovalFilter(filters.FilterSet):  # type: ignore[misc]
+    """What a list of approvals can be narrowed by."""
+
+    version = filters.NumberFilter(field_name="version_id")
+    model = filters.NumberFilter(field_name="version__model_id")
+    status = filters.MultipleChoiceFilter(choices=ApprovalRequest.Status.choices)
 
 
 class RegisteredModelViewSet(
@@ -46,18 +90,19 @@ class RegisteredModelViewSet(
 ):
     """Named lines of model versions."""
 
-    queryset = RegisteredModel.objects.annotate(version_count=Count("versions")).prefetch_related(
-        "aliases"
-    )
+    queryset = models_with_aliases(RegisteredModel.objects.all())
     serializer_class = RegisteredModelSerializer
-    filterset_fields: ClassVar[list[str]] = ["name"]
+    filterset_class = RegisteredModelFilter
     ordering_fields: ClassVar[list[str]] = ["name", "created_at"]
-    required_permissions: ClassVar[dict[str, Permission]] = {"rollback": Permission.DEPLOY}
+    required_permissions: ClassVar[dict[str, Permission]] = {
+        "rollback": Permission.DEPLOY,
+        "remove_alias": Permission.DEPLOY,
+    }
 
-    @extend_schema(responses=RegisteredModelSerializer)
+    @extend_schema(request=ModelChangeRequestSerializer, responses=RegisteredModelSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Change the description, or whether a second person must approve promotions."""
-        wanted = RegisteredModelSerializer(self.get_object(), data=request.data, partial=True)
+        wanted = ModelChangeRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         services.update_model(
             principal=self.principal, model=self.get_object(), **wanted.validated_data
@@ -77,15 +122,31 @@ class RegisteredModelViewSet(
         )
         return Response(AliasSerializer(alias).data)
 
-    @extend_schema(responses=AliasMoveSerializer(many=True), filters=False)
-    @action(
-        detail=True, methods=["get"], url_path="alias-moves", filterset_fields=None
+    @extend_schema(
+        responses=AliasMoveSerializer(many=True),
+        filters=False,
+        parameters=[
+            OpenApiParameter("name", OpenApiTypes.STR, description="Moves of this alias only.")
+        ],
     )
+    @action(detail=True, methods=["get"], url_path="alias-moves", filterset_class=None)
     def alias_moves(self, request: Request, **kwargs: Any) -> Response:
         """Return all moves of the model's aliases, the newest first."""
-        moves = self.get_object().alias_moves.all()
+        moves = self.get_object().alias_moves.select_related("from_version", "to_version")
+        if name := request.query_params.get("name"):
+            moves = moves.filter(name=name)
         page = self.paginator.paginate_queryset(moves, request, view=self)  # type: ignore[union-attr]
         return self.get_paginated_response(AliasMoveSerializer(page, many=True).data)
+
+    @extend_schema(
+        responses={204: None},
+        parameters=[OpenApiParameter("alias", OpenApiTypes.STR, OpenApiParameter.PATH)],
+    )
+    @action(detail=True, methods=["delete"], url_path=r"aliases/(?P<alias>[^/]+)")
+    def remove_alias(self, request: Request, alias: str, **kwargs: Any) -> Response:
+        """Take an alias away; ``champion`` and ``previous`` can be moved only."""
+        services.remove_alias(principal=self.principal, model=self.get_object(), name=alias)
+        return Response(status=204)
 
 
 class ModelVersionViewSet(
@@ -99,7 +160,7 @@ class ModelVersionViewSet(
     project_lookup = "model__project"
     queryset = ModelVersion.objects.all()
     serializer_class = ModelVersionSerializer
-    filterset_fields: ClassVar[list[str]] = ["model", "model__name", "status", "validation"]
+    filterset_class = ModelVersionFilter
     ordering_fields: ClassVar[list[str]] = ["created_at", "number"]
     required_permissions: ClassVar[dict[str, Permission]] = {
         "promote": Permission.DEPLOY,
@@ -119,7 +180,10 @@ class ModelVersionViewSet(
 
     @extend_schema(
         request=PromotionRequestSerializer,
-        responses={200: AliasSerializer, 409: OpenApiResponse(description="It may not be promoted.")},
+        responses={
+            200: AliasSerializer,
+            409: OpenApiResponse(description="It may not be promoted."),
+        },
     )
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, **kwargs: Any) -> Response:
@@ -131,13 +195,20 @@ class ModelVersionViewSet(
         )
         return Response(AliasSerializer(alias).data)
 
-    @extend_schema(request=None, responses={202: AcceptedJobSerializer})
+    @extend_schema(
+        request=None,
+        responses={202: AcceptedJobSerializer},
+        parameters=[OpenApiParameter("Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER)],
+    )
     @action(detail=True, methods=["post"])
     def evaluate(self, request: Request, **kwargs: Any) -> Response:
-        """Run the gates again, as they are now."""
-        return accepted(
-            services.request_evaluation(principal=self.principal, version=self.get_object())
+        """Run the gates again, as they are now; until then the version is not validated."""
+        job = services.request_evaluation(
+            principal=self.principal,
+            version=self.get_object(),
+            idempotency_key=request.headers.get("Idempotency-Key"),
         )
+        return accepted(job)
 
     @extend_schema(request=RequiredReasonSerializer, responses=ModelVersionDetailSerializer)
     @action(detail=True, methods=["post"])
@@ -182,6 +253,7 @@ class ModelVersionViewSet(
         version = self.get_object()
         data = default_store().read(version.artifact_digest)
         response = HttpResponse(data, content_type="application/octet-stream")
+        response["X-Content-Type-Options"] = "nosniff"
         name = f"model-version-{version.pk}.skops"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         response["ETag"] = f'"{version.artifact_digest}"'
@@ -202,26 +274,28 @@ class GateViewSet(
     project_lookup = "model__project"
     queryset = Gate.objects.all()
     serializer_class = GateSerializer
-    filterset_fields: ClassVar[list[str]] = ["model", "kind", "enabled"]
+    filterset_class = GateFilter
 
-    @extend_schema(request=GateSerializer, responses={201: GateSerializer})
+    @extend_schema(request=GateRequestSerializer, responses={201: GateSerializer})
     def create(self, request: Request) -> Response:
         """Add a gate; it judges from the next evaluation on."""
-        wanted = GateSerializer(data=request.data)
+        wanted = GateRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         values = dict(wanted.validated_data)
-        model: RegisteredModel = values.pop("model")
+        model = get_object_or_404(
+            RegisteredModel, pk=values.pop("model"), project_id=self.principal.project_id
+        )
         gate = services.add_gate(principal=self.principal, model=model, **values)
         return Response(GateSerializer(gate).data, status=201)
 
-    @extend_schema(request=GateSerializer, responses=GateSerializer)
+    @extend_schema(request=GateChangeRequestSerializer, responses=GateSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Change a gate; results that it gave stay as they were."""
-        gate = self.get_object()
-        wanted = GateSerializer(gate, data=request.data, partial=True)
+        wanted = GateChangeRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        values = {key: value for key, value in wanted.validated_data.items() if key != "model"}
-        changed = services.change_gate(principal=self.principal, gate=gate, **values)
+        changed = services.change_gate(
+            principal=self.principal, gate=self.get_object(), **wanted.validated_data
+        )
         return Response(GateSerializer(changed).data)
 
     @extend_schema(responses={204: None})
@@ -242,7 +316,7 @@ class ApprovalViewSet(
     project_lookup = "version__model__project"
     queryset = ApprovalRequest.objects.select_related("requested_by", "decided_by")
     serializer_class = ApprovalSerializer
-    filterset_fields: ClassVar[list[str]] = ["version", "status"]
+    filterset_class = ApprovalFilter
     required_permissions: ClassVar[dict[str, Permission]] = {
         "approve": Permission.DEPLOY,
         "reject": Permission.DEPLOY,
@@ -274,6 +348,13 @@ class ApprovalViewSet(
     def reject(self, request: Request, **kwargs: Any) -> Response:
         """Reject, as somebody else than who asked."""
         return self._decide(request, approve=False)
+
+    @extend_schema(request=None, responses=ApprovalSerializer)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, **kwargs: Any) -> Response:
+        """Take one's own open request back."""
+        withdrawn = services.withdraw_approval(principal=self.principal, request=self.get_object())
+        return Response(ApprovalSerializer(withdrawn).data)
 
     def _decide(self, request: Request, *, approve: bool) -> Response:
         wanted = DecisionSerializer(data=request.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models_registry.execution.evaluation import evaluate
+from models_registry.execution.evaluation import evaluate, evaluate_failed
 from models_registry.execution.validation import Candidate, ValidationOutcome, validate
 
-__all__ = ["Candidate", "ValidationOutcome", "evaluate", "validate"]
+__all__ = ["Candidate", "ValidationOutcome", "evaluate", "evaluate_failed", "validate"]

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from core.blobs import BlobCorrupt, BlobMissing, BlobStore, default_store
 from core.errors import DomainError, NotFound
 from jobs.execution import Conclude, JobContext
+from jobs.models import Job
 from models_registry.artifacts import (
     ArtifactUnreadable,
     UntrustedArtifact,
@@ -21,7 +22,7 @@ from models_registry.artifacts import (
 from models_registry.execution.validation import PARITY_ROWS
 from models_registry.gates import Difference, Measurements, measure_difference, own_answers
 from models_registry.models import ModelVersion
-from models_registry.recording import record_validation
+from models_registry.recording import record_validation, restore_validation
 from models_registry.runtimes import CannotRun, NativeRuntime, load_runtime, through_the_wire
 from models_registry.signatures import Signature, columns_from_frame
 
@@ -63,6 +64,11 @@ def evaluate(context: JobContext) -> Conclude:
         return {"model_version": judged.pk, "validation": judged.validation}
 
     return conclude
+
+
+def evaluate_failed(job: Job) -> None:
+    """Let the version say again what its gates said before."""
+    restore_validation(job.arguments["model_version"])
 
 
 def reference_frame(version: ModelVersion) -> pd.DataFrame:

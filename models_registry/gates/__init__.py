@@ -11,6 +11,7 @@ from models_registry.gates.measuring import (
 )
 from models_registry.gates.spec import (
     DEFAULT_GATES,
+    DIRECTIONS,
     HIGHER_IS_BETTER,
     GateSpec,
     SpecProblem,
@@ -18,6 +19,7 @@ from models_registry.gates.spec import (
 
 __all__ = [
     "DEFAULT_GATES",
+    "DIRECTIONS",
     "HIGHER_IS_BETTER",
     "Difference",
     "GateSpec",

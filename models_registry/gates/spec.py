@@ -10,24 +10,33 @@ from typing import Literal
 Kind = Literal["metric", "baseline", "wire_parity", "serialization"]
 Comparison = Literal["gte", "lte"]
 
-#: In which direction a metric improves.
+#: The metrics of each task, and whether more of them is better.
+DIRECTIONS: Mapping[str, Mapping[str, bool]] = {
+    "classification": {
+        "accuracy": True,
+        "balanced_accuracy": True,
+        "f1": True,
+        "precision": True,
+        "recall": True,
+        "roc_auc": True,
+        "average_precision": True,
+        "log_loss": False,
+        "brier": False,
+    },
+    "regression": {
+        "r2": True,
+        "rmse": False,
+        "mse": False,
+        "mae": False,
+        "median_absolute_error": False,
+        "max_error": False,
+        "mape": False,
+    },
+}
+
+#: In which direction a metric improves, whatever the task.
 HIGHER_IS_BETTER: Mapping[str, bool] = {
-    "accuracy": True,
-    "balanced_accuracy": True,
-    "f1": True,
-    "precision": True,
-    "recall": True,
-    "roc_auc": True,
-    "average_precision": True,
-    "r2": True,
-    "log_loss": False,
-    "brier": False,
-    "rmse": False,
-    "mse": False,
-    "mae": False,
-    "median_absolute_error": False,
-    "max_error": False,
-    "mape": False,
+    metric: higher for metrics in DIRECTIONS.values() for metric, higher in metrics.items()
 }
 
 _SIGNS: Mapping[str, str] = {"gte": "≥", "lte": "≤"}

@@ -1,4 +1,4 @@
-"""Models, versions, and the moves of a version's status."""
+"""Models and their versions: made, described."""
 
 from __future__ import annotations
 
@@ -6,28 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
-from core.errors import Conflict, NotFound
 from datasets.models import DatasetVersion
 from experiments.models import Run
-from jobs import services as job_services
-from jobs.models import Job
-from models_registry.errors import IllegalVersionMove, VersionInUse
 from models_registry.gates import DEFAULT_GATES
-from models_registry.models import (
-    NEXT_STATUSES,
-    Gate,
-    ModelVersion,
-    RegisteredModel,
-    Validation,
-    VersionStatus,
-)
-from models_registry.recording import move_validation
+from models_registry.models import Gate, ModelVersion, RegisteredModel, VersionStatus
+from models_registry.services.locking import lock_model
+from models_registry.services.statuses import move_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +65,40 @@ def get_or_create_model(*, principal: Principal, name: str, task: str) -> Regist
 
 
 @transaction.atomic
+def update_model(
+    *,
+    principal: Principal,
+    model: RegisteredModel,
+    description: str | None = None,
+    requires_approval: bool | None = None,
+) -> RegisteredModel:
+    """Describe a model, or say whether a second person must approve its promotions; None keeps.
+
+    The second is an administrator's word: who may promote must not be able to lift the rule.
+    """
+    principal.require(Permission.EDIT)
+    locked = lock_model(principal, model.pk)
+    changes: dict[str, list[Any]] = {}
+    if description is not None and description != locked.description:
+        changes["description"] = [locked.description, description]
+        locked.description = description
+    if requires_approval is not None and requires_approval != locked.requires_approval:
+        principal.require(Permission.ADMIN)
+        changes["requires_approval"] = [locked.requires_approval, requires_approval]
+        locked.requires_approval = requires_approval
+    if changes:
+        locked.save(update_fields=list(changes))
+        audit.record(
+            principal=principal,
+            action="model.changed",
+            target=locked,
+            summary=f"{locked.name}: {', '.join(changes)}",
+            changes=changes,
+        )
+    return locked
+
+
+@transaction.atomic
 def register_version(
     *,
     principal: Principal,
@@ -88,9 +112,7 @@ def register_version(
     Call it in the transaction that ends the training job; the files must be stored before.
     """
     principal.require(Permission.EDIT)
-    locked = RegisteredModel.objects.select_for_update().get(
-        pk=model.pk, project_id=principal.project_id
-    )
+    locked = lock_model(principal, model.pk)
     latest = locked.versions.aggregate(latest=Max("number"))["latest"] or 0
     version = ModelVersion.objects.create(
         model=locked,
@@ -119,120 +141,3 @@ def register_version(
     return move_version(
         principal=principal, version=version, to=VersionStatus.READY, reason="files stored"
     )
-
-
-@transaction.atomic
-def move_version(
-    *, principal: Principal, version: ModelVersion, to: VersionStatus, reason: str = ""
-) -> ModelVersion:
-    """Move a version to another status.
-
-    Raises
-    ------
-    IllegalVersionMove
-        The state machine does not know the move.
-    NotFound
-        The version belongs to another project.
-    """
-    locked = (
-        ModelVersion.objects.select_for_update()
-        .filter(pk=version.pk, model__project_id=principal.project_id)
-        .first()
-    )
-    if locked is None:
-        raise NotFound("There is no such model version.")
-    old = VersionStatus(locked.status)
-    if to not in NEXT_STATUSES[old]:
-        raise IllegalVersionMove(f"A version that is {old.value} cannot become {to.value}.")
-    locked.status = to
-    locked.save(update_fields=["status"])
-    audit.record(
-        principal=principal,
-        action=f"model_version.{to.value}",
-        target=locked,
-        summary=reason,
-        changes={"status": [old.value, to.value]},
-    )
-    return locked
-
-
-def quarantine(*, principal: Principal, version: ModelVersion, reason: str) -> ModelVersion:
-    """Forbid a version to be promoted until it is released."""
-    principal.require(Permission.DEPLOY)
-    _refuse_when_pointed_at(version)
-    return move_version(
-        principal=principal, version=version, to=VersionStatus.QUARANTINED, reason=reason
-    )
-
-
-def release(*, principal: Principal, version: ModelVersion, reason: str) -> ModelVersion:
-    """Let a quarantined version be promoted again."""
-    principal.require(Permission.DEPLOY)
-    return move_version(principal=principal, version=version, to=VersionStatus.READY, reason=reason)
-
-
-def retire(*, principal: Principal, version: ModelVersion, reason: str = "") -> ModelVersion:
-    """Take a version out of use for good."""
-    principal.require(Permission.DEPLOY)
-    _refuse_when_pointed_at(version)
-    return move_version(
-        principal=principal, version=version, to=VersionStatus.RETIRED, reason=reason
-    )
-
-
-def _refuse_when_pointed_at(version: ModelVersion) -> None:
-    names = list(version.aliases.values_list("name", flat=True))
-    if names:
-        raise VersionInUse(f"The alias '{names[0]}' points at this version; move it first.")
-
-
-@transaction.atomic
-def waive(*, principal: Principal, version: ModelVersion, reason: str) -> ModelVersion:
-    """Let a version through although gates failed; an administrator's word, kept on the audit trail.
-
-    Raises
-    ------
-    Conflict
-        No reason was given.
-    """
-    principal.require(Permission.ADMIN)
-    if not reason.strip():
-        raise Conflict("Say why the failed gates do not matter.", field="reason")
-    locked = ModelVersion.objects.select_for_update().get(
-        pk=version.pk, model__project_id=principal.project_id
-    )
-    move_validation(locked, Validation.WAIVED)
-    audit.record(principal=principal, action="model_version.waived", target=locked, summary=reason)
-    return locked
-
-
-def request_evaluation(*, principal: Principal, version: ModelVersion) -> Job:
-    """Ask for the gates of a version to be run again, as they are now."""
-    principal.require(Permission.EDIT)
-    return job_services.enqueue(
-        principal=principal,
-        kind="evaluate",
-        arguments={"model_version": version.pk},
-        title=f"Run the gates of {version}",
-    )
-
-
-@transaction.atomic
-def add_gate(*, principal: Principal, model: RegisteredModel, **condition: Any) -> Gate:
-    """Add a gate to a model.
-
-    Raises
-    ------
-    Conflict
-        The model has a gate for this condition already.
-    """
-    principal.require(Permission.DEPLOY)
-    try:
-        with transaction.atomic():
-            gate = Gate.objects.create(model=model, **condition)
-    except IntegrityError:
-        raise Conflict(
-            "The model has a gate for this metric and direction already.", field="metric"
-        ) from None
-    audit.record(principal=principal, action="gate.added", target=gate, summary=str(gate))
-    return gate
