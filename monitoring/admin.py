@@ -2,20 +2,107 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
 
 from accounts.admin_access import ProjectAdminMixin
-from core.admin import ModelAdmin, ReadOnlyAdminMixin
-from monitoring.models import Alert, DriftReport, GroundTruth, MonitoringPolicy
+from accounts.policy import Permission
+from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from monitoring import services
+from monitoring.models import (
+    Alert,
+    DriftReport,
+    GroundTruth,
+    GroundTruthChange,
+    MonitoringPolicy,
+)
+from monitoring.report_page import page_of
+from monitoring.selectors import drift_reports
+
+_TERMS = ("enabled", "drift_level", "effect_floor", "min_rows", "window_hours")
 
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     """Incidents that a person should know of."""
 
-    list_display = ("title", "endpoint", "kind", "status", "occurrences", "opened_at")
+    list_display = (
+        "title",
+        "state",
+        "endpoint",
+        "kind",
+        "occurrences",
+        "opened_at",
+        "last_seen_at",
+    )
     list_filter = ("status", "kind", "endpoint")
-    list_select_related = ("endpoint",)
+    list_select_related = ("endpoint", "report")
+    actions_detail: ClassVar[list[str]] = ["acknowledge", "resolve", "suppress", "reopen"]
+    fieldsets = (
+        (None, {"fields": ("title", "state", "endpoint", "kind", "detail", "report_link")}),
+        (
+            "Course",
+            {
+                "fields": (
+                    "occurrences",
+                    "opened_at",
+                    "last_seen_at",
+                    "acknowledged_by",
+                    "resolved_at",
+                )
+            },
+        ),
+    )
+    readonly_fields = ("state", "report_link")
+
+    @display(description="Status")
+    def state(self, alert: Alert) -> SafeString:
+        return badge(alert.status, alert.get_status_display())
+
+    @display(description="Report")
+    def report_link(self, alert: Alert) -> SafeString | str:
+        return _link("driftreport", alert.report) if alert.report else "—"
+
+    @action(description="Acknowledge", url_path="acknowledge", icon="visibility")
+    @refusals_as_messages
+    def acknowledge(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Say that somebody looks after it."""
+        return self._move(request, object_id, services.acknowledge_alert)
+
+    @action(description="Resolve", url_path="resolve", icon="task_alt")
+    @refusals_as_messages
+    def resolve(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Say that it is over."""
+        return self._move(request, object_id, services.resolve_alert)
+
+    @action(description="Suppress", url_path="suppress", icon="notifications_off")
+    @refusals_as_messages
+    def suppress(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Count further occurrences, but do not call for anybody."""
+        return self._move(request, object_id, services.suppress_alert)
+
+    @action(description="Open again", url_path="reopen", icon="notifications_active")
+    @refusals_as_messages
+    def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Call for somebody again."""
+        return self._move(request, object_id, services.reopen_alert)
+
+    def _move(
+        self, request: HttpRequest, object_id: str, move: Callable[..., Alert]
+    ) -> HttpResponse:
+        alert = get_object_or_404(self.get_queryset(request), pk=object_id)
+        moved = move(principal=self.principal(request, alert.project), alert=alert)
+        messages.success(request, f"The alert is {moved.get_status_display().lower()}.")
+        return redirect(reverse("admin:monitoring_alert_change", args=[alert.pk]))
 
 
 @admin.register(DriftReport)
@@ -23,9 +110,81 @@ class DriftReportAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     """Windows of traffic compared with the training reference."""
 
     project_lookup = "endpoint__project"
-    list_display = ("endpoint", "model_version", "verdict", "current_rows", "created_at")
+    list_display = (
+        "endpoint",
+        "outcome",
+        "model_version",
+        "current_rows",
+        "coverage",
+        "window_start",
+        "window_end",
+    )
+    list_display_links = ("endpoint", "outcome")
     list_filter = ("verdict", "endpoint")
-    list_select_related = ("endpoint", "model_version__model")
+    change_form_before_template = "admin/monitoring/drift_report.html"
+    actions_detail: ClassVar[list[str]] = ["run_again"]
+    fieldsets = (
+        (
+            "Particulars",
+            {
+                "fields": (
+                    "endpoint",
+                    "model_version",
+                    "window_start",
+                    "window_end",
+                    "job",
+                    "created_at",
+                )
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DriftReport]:
+        visible: QuerySet[DriftReport] = super().get_queryset(request)
+        return drift_reports().filter(pk__in=visible.order_by().values("pk"))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Put the readable report before the particulars."""
+        report = self.get_queryset(request).filter(pk=object_id).first()
+        context = {**(extra_context or {}), "page": page_of(report) if report else None}
+        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+
+    @display(description="Verdict")
+    def outcome(self, report: DriftReport) -> SafeString:
+        return badge(report.verdict, report.get_verdict_display())
+
+    @display(description="Labelled")
+    def coverage(self, report: DriftReport) -> str:
+        return f"{report.label_coverage:.0%}"
+
+    @action(description="Look at the latest window", url_path="run-again", icon="refresh")
+    @refusals_as_messages
+    def run_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Compare the endpoint's latest window."""
+        report = get_object_or_404(self.get_queryset(request), pk=object_id)
+        return _run(self, request, report.endpoint)
+
+
+class GroundTruthChangeInline(admin.TabularInline):  # type: ignore[type-arg]
+    """Earlier values of a label."""
+
+    model = GroundTruthChange
+    fields = ("old_value", "new_value", "at")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
 
 
 @admin.register(GroundTruth)
@@ -35,12 +194,71 @@ class GroundTruthAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     list_display = ("prediction_id", "endpoint", "value", "predicted_at", "received_at")
     list_filter = ("endpoint",)
     list_select_related = ("endpoint",)
+    search_fields = ("prediction_id",)
+    inlines = (GroundTruthChangeInline,)
 
 
 @admin.register(MonitoringPolicy)
-class MonitoringPolicyAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class MonitoringPolicyAdmin(ProjectAdminMixin, ModelAdmin):
     """When drift is worth an alarm."""
 
     project_lookup = "endpoint__project"
-    list_display = ("endpoint", "enabled", "drift_level", "effect_floor", "min_rows")
-    list_select_related = ("endpoint",)
+    list_display = ("endpoint", "state", "drift_level", "effect_floor", "min_rows", "window_hours")
+    list_select_related = ("endpoint__project",)
+    actions_detail: ClassVar[list[str]] = ["run_report"]
+    actions_row: ClassVar[list[str]] = ["run_report"]
+    readonly_fields = ("endpoint",)
+    fields = ("endpoint", *_TERMS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if not isinstance(obj, MonitoringPolicy):
+            return self.has_view_permission(request, obj)
+        return self.may(request, obj.endpoint.project, Permission.DEPLOY)
+
+    def save_model(
+        self, request: HttpRequest, obj: MonitoringPolicy, form: Any, change: bool
+    ) -> None:
+        """Change through the service, which checks the role and writes the audit."""
+        services.change_policy(
+            principal=self.principal(request, obj.endpoint.project),
+            policy=obj,
+            **{name: form.cleaned_data[name] for name in _TERMS},
+        )
+
+    @refusals_as_messages
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show what a service refuses as a message on the form."""
+        return cast("HttpResponse", super().changeform_view(request, *args, **kwargs))
+
+    @display(description="State")
+    def state(self, policy: MonitoringPolicy) -> SafeString:
+        return badge("live", "enabled") if policy.enabled else badge("stopped", "disabled")
+
+    @action(description="Run a drift report", url_path="run-report", icon="monitoring")
+    @refusals_as_messages
+    def run_report(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Compare the endpoint's latest window."""
+        policy = get_object_or_404(self.get_queryset(request), pk=object_id)
+        return _run(self, request, policy.endpoint)
+
+
+def _run(page: ProjectAdminMixin, request: HttpRequest, endpoint: Any) -> HttpResponse:
+    job = services.request_drift_report(
+        principal=page.principal(request, endpoint.project), endpoint=endpoint
+    )
+    messages.success(request, f"The traffic of '{endpoint.name}' is being looked at.")
+    return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
+
+
+def _link(model: str, row: Model) -> SafeString:
+    return format_html(
+        '<a class="text-primary-600 underline" href="{}">{}</a>',
+        reverse(f"admin:monitoring_{model}_change", args=[row.pk]),
+        str(row),
+    )

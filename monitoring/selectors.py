@@ -1,0 +1,83 @@
+"""Reads of the monitoring room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import pandas as pd
+from django.db.models import QuerySet
+
+from models_registry.signatures import Signature
+from monitoring.models import Alert, AlertStatus, ColumnDrift, DriftReport, GroundTruth
+from serving.models import Endpoint
+from serving.selectors import predictions
+
+
+def open_alerts(project_ids: Sequence[int]) -> QuerySet[Alert]:
+    """Return the alerts of projects that somebody should look at, the newest first."""
+    return Alert.objects.filter(
+        project__in=project_ids, status__in=[AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED]
+    ).select_related("endpoint", "report")
+
+
+def drift_reports() -> QuerySet[DriftReport]:
+    """Return all reports with what their lists show."""
+    return DriftReport.objects.select_related("endpoint__project", "model_version__model", "job")
+
+
+def columns_by_effect(report: DriftReport) -> QuerySet[ColumnDrift]:
+    """Return the columns of a report, the largest effect first."""
+    return report.columns.order_by("-effect_size", "id")
+
+
+def labels_between(*, endpoint: Endpoint, start: datetime, end: datetime) -> dict[str, Any]:
+    """Return the known truth of predictions with ``start <= at < end``, by prediction id."""
+    rows = GroundTruth.objects.filter(
+        endpoint=endpoint, predicted_at__gte=start, predicted_at__lt=end
+    ).values_list("prediction_id", "value")
+    return {str(prediction_id): value for prediction_id, value in rows}
+
+
+def labelled_predictions(*, endpoint: Endpoint, newest: int) -> pd.DataFrame:
+    """Return the endpoint's newest labelled predictions in the order in which their labels arrived.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column for each feature, and ``prediction_id``, ``label``, ``prediction``,
+        ``model_version_id`` and ``at``. Labels whose prediction is not in the lake yet are left out.
+    """
+    chosen = GroundTruth.objects.filter(endpoint=endpoint).order_by("-id")[:newest]
+    labels = pd.DataFrame(
+        list(chosen.values_list("prediction_id", "value", "predicted_at")),
+        columns=["prediction_id", "label", "predicted_at"],
+    ).iloc[::-1]
+    empty = pd.DataFrame(columns=["prediction_id", "label", "prediction", "model_version_id", "at"])
+    if labels.empty:
+        return empty
+    window = predictions(
+        project_id=endpoint.project_id,
+        endpoint_id=endpoint.pk,
+        start=labels["predicted_at"].min(),
+        end=labels["predicted_at"].max() + timedelta(microseconds=1),
+        columns=["prediction_id", "features", "prediction", "model_version_id", "at"],
+    )
+    if window is None or window.num_rows == 0:
+        return empty
+    labels["prediction_id"] = labels["prediction_id"].astype(str)
+    joined = labels.merge(window.to_pandas(), on="prediction_id", how="inner").reset_index(
+        drop=True
+    )
+    features = pd.DataFrame.from_records([orjson.loads(text) for text in joined["features"]])
+    known = joined[["prediction_id", "label", "model_version_id", "at"]].assign(
+        prediction=[orjson.loads(text) for text in joined["prediction"]]
+    )
+    return pd.concat([features.drop(columns=known.columns, errors="ignore"), known], axis=1)
+
+
+def numeric_columns(signature: Signature) -> dict[str, bool]:
+    """Return for each input whether it holds numbers (truth values are categories here)."""
+    return {field.name: field.type in ("number", "integer") for field in signature.inputs}
