@@ -61,3 +61,10 @@ def scores_of_probabilities(signature: Signature, probabilities: FloatArray) -> 
 def scores_of_values(values: FloatArray) -> Scores:
     """Return a regressor's values (shape (n,)) as answers."""
     return Scores(values.tolist(), None)
+
+
+def no_scores(signature: Signature) -> Scores:
+    """Return the answers for no rows."""
+    if signature.classes is None:
+        return Scores([], None)
+    return Scores([], np.empty((0, len(signature.classes))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,15 +103,18 @@ def choose_runtime(
         found = agreements(native, candidate, kinds)
         report[name] = {
             "built": True,
-            "agreement": {kind: _shown(one) for kind, one in found.items()},
+            "agreement": _shown(found),
             "microseconds_per_row": _microseconds(candidate, one_row),
         }
         disagreeing = [kind for kind, one in found.items() if not one.is_equal]
-        if disagreeing and disagreeing != ["missing"]:
+        if disagreeing:
             reason = f"{name} disagrees on {', '.join(disagreeing)} rows"
-            continue
-        chosen = ExceptMissing(candidate, native) if disagreeing else candidate
-        chosen_onnx = onnx
+            candidate = ExceptMissing(candidate, native)
+            found = agreements(native, candidate, kinds)
+            report[name]["agreement_except_missing"] = _shown(found)
+            if not all(one.is_equal for one in found.values()):
+                continue
+        chosen, chosen_onnx = candidate, onnx
         reason = f"{name} agrees" + (
             "; rows with missing numbers go to scikit-learn" if disagreeing else ""
         )
@@ -160,13 +163,15 @@ def _candidates(
     yield "trees", lambda: (TreeRuntime(pipeline, signature), None)
 
 
-def _shown(agreement: Agreement) -> dict[str, Any]:
-    finite = min(agreement.largest_difference, 1e300)
+def _shown(agreements: Mapping[str, Agreement]) -> dict[str, Any]:
     return {
-        "rows": agreement.rows,
-        "largest_difference": finite,
-        "label_mismatches": agreement.label_mismatches,
-        "equal": agreement.is_equal,
+        kind: {
+            "rows": one.rows,
+            "largest_difference": min(one.largest_difference, 1e300),
+            "label_mismatches": one.label_mismatches,
+            "equal": one.is_equal,
+        }
+        for kind, one in agreements.items()
     }
 
 

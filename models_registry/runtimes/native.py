@@ -7,7 +7,12 @@ import threading
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from models_registry.runtimes.base import Scores, scores_of_probabilities, scores_of_values
+from models_registry.runtimes.base import (
+    Scores,
+    no_scores,
+    scores_of_probabilities,
+    scores_of_values,
+)
 from models_registry.signatures import Columns, Signature
 
 
@@ -22,7 +27,9 @@ class NativeRuntime:
         self._lock = threading.Lock()
 
     def predict(self, columns: Columns) -> Scores:
-        """Return the pipeline's answers for these rows."""
+        """Return the pipeline's answers for these rows; scikit-learn itself refuses to answer none."""
+        if columns.row_count == 0:
+            return no_scores(self._signature)
         frame = columns.to_frame()
         with self._lock:
             if self._signature.task == "classification":

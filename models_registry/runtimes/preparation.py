@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from models_registry.runtimes.base import CannotRun
 from models_registry.signatures import Columns, Signature
@@ -55,14 +55,16 @@ class Preparation:
     text: tuple[TextBlock, ...]
 
     @classmethod
-    def of(cls, transformer: ColumnTransformer, signature: Signature) -> Preparation:
-        """Take a fitted transformer apart.
+    def of(cls, transformer: Any, signature: Signature) -> Preparation:
+        """Take a fitted ``ColumnTransformer`` apart.
 
         Raises
         ------
         CannotRun
-            It holds a step that is not known here.
+            It is something else, or holds a step that is not known here.
         """
+        if not isinstance(transformer, ColumnTransformer):
+            raise CannotRun(f"a {type(transformer).__name__} is not known")
         numbers = {field.name: index for index, field in enumerate(signature.numeric)}
         texts = {field.name: index for index, field in enumerate(signature.text)}
         numeric: list[NumericBlock] = []
@@ -126,6 +128,8 @@ def _numeric_block(step: Any, sources: npt.NDArray[np.intp], target: slice) -> N
 
 
 def _text_block(step: Any, column: str, source: int, target: slice) -> TextBlock:
+    if not isinstance(step, OneHotEncoder | OrdinalEncoder):
+        raise CannotRun(f"a {type(step).__name__} is not known")
     (known,) = step.categories_
     values = [str(value) for value in known]
     asked = pd.DataFrame({column: pd.Series([*values, _UNKNOWN], dtype=object)})
