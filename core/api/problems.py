@@ -81,7 +81,7 @@ def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
     if isinstance(detail, Mapping):
         found: list[dict[str, str]] = []
         for key, value in detail.items():
-            inner = path if key == "non_field_errors" else f"{path}.{key}" if path else str(key)
+            inner = _below(path, key)
             found.extend(_flatten(value, inner))
         return found
     if isinstance(detail, Sequence) and not isinstance(detail, str):
@@ -91,6 +91,15 @@ def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
             found.extend(_flatten(item, f"{path}[{index}]" if nested else path))
         return found
     return [{"field": path, "detail": str(detail)}]
+
+
+def _below(path: str, key: Any) -> str:
+    """Return the path of one part of a field: ``params.depth``, ``labels[3]``."""
+    if key == "non_field_errors":
+        return path
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else str(key)
 
 
 _TITLES: Mapping[int, tuple[str, str]] = {

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from monitoring.models import Alert, ColumnDrift, DriftReport, MonitoringPolicy
-from monitoring.services import MOST_LABELS
 
 
 class LabelSerializer(serializers.Serializer[Any]):
@@ -20,7 +19,7 @@ class LabelSerializer(serializers.Serializer[Any]):
 class GroundTruthRequestSerializer(serializers.Serializer[Any]):
     """A batch of labels."""
 
-    labels = LabelSerializer(many=True, allow_empty=False, max_length=MOST_LABELS)
+    labels = LabelSerializer(many=True, allow_empty=False)
 
 
 class RejectedLabelSerializer(serializers.Serializer[Any]):

@@ -30,19 +30,19 @@ class ColumnBins:
     edges
         Inner edges of a continuous column, ascending; bin i holds ``edges[i-1] < x <= edges[i]``, and the
         outer bins are open to infinity.
-    values
+    own_values
         The values of a discrete or categorical column that have a bin of their own.
     """
 
     kind: Kind
     edges: tuple[float, ...] = ()
-    values: tuple[Any, ...] = ()
+    own_values: tuple[Any, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the K bins, for charts."""
         if self.kind != "continuous":
-            return (*(_shown(value) for value in self.values), "other", "missing")
+            return (*(_shown(value) for value in self.own_values), "other", "missing")
         if not self.edges:
             return ("any", "missing")
         shown = [_shown(edge) for edge in self.edges]
@@ -54,12 +54,12 @@ def bins_of(reference: pd.Series[Any], *, is_numeric: bool) -> ColumnBins:
     """Return the bins of a column by its reference values (missing ones are left out)."""
     if not is_numeric:
         frequent = reference.dropna().astype(str).value_counts()
-        return ColumnBins("categorical", values=tuple(frequent.index[:MOST_CATEGORIES]))
+        return ColumnBins("categorical", own_values=tuple(frequent.index[:MOST_CATEGORIES]))
     numbers = as_numbers(reference)
     present = numbers[~np.isnan(numbers)]
     distinct = np.unique(present)
     if len(distinct) <= MOST_DISCRETE:
-        return ColumnBins("discrete", values=tuple(distinct.tolist()))
+        return ColumnBins("discrete", own_values=tuple(distinct.tolist()))
     edges = np.unique(np.quantile(present, QUANTILES))
     return ColumnBins("continuous", edges=tuple(edges.tolist()))
 
@@ -74,7 +74,7 @@ def count_into(bins: ColumnBins, column: pd.Series[Any]) -> Counts:
         return np.append(inner, missing.sum()).astype(np.int64)
     missing = column.isna().to_numpy()
     codes = _codes(bins, column[~missing])
-    width = len(bins.values)
+    width = len(bins.own_values)
     inner = np.bincount(np.where(codes < 0, width, codes), minlength=width + 1)
     return np.append(inner, missing.sum()).astype(np.int64)
 
@@ -90,11 +90,11 @@ def _codes(bins: ColumnBins, present: pd.Series[Any]) -> npt.NDArray[np.intp]:
     """Return the bin of each value, -1 for a value that has none of its own."""
     if bins.kind == "categorical":
         known, found = (
-            pd.Index(bins.values, dtype=object),
+            pd.Index(bins.own_values, dtype=object),
             pd.Index(present.astype(str), dtype=object),
         )
     else:
-        known = pd.Index(bins.values, dtype=np.float64)
+        known = pd.Index(bins.own_values, dtype=np.float64)
         found = pd.Index(as_numbers(present), dtype=np.float64)
     return np.asarray(known.get_indexer(found), dtype=np.intp)
 

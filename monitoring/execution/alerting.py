@@ -13,7 +13,7 @@ _MOST_NAMED = 5
 def raise_drift_alert(*, principal: Principal, report: DriftReport, columns: list[str]) -> Alert:
     """Open an alert, or count one more occurrence of the one that is not resolved yet.
 
-    A later quiet report does not resolve it: a person does, or the retraining that answers it.
+    A later quiet report does not resolve it: a person does.
     """
     fingerprint = f"drift:{report.model_version_id}"
     unresolved = (

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from monitoring.selectors import labelled_predictions
 
 from core.errors import NotFound
 from datasets import lake
@@ -16,6 +15,7 @@ from jobs.execution import JobContext
 from models_registry.models import ModelVersion
 from models_registry.signatures import Signature
 from monitoring.models import Alert
+from monitoring.selectors import labelled_predictions
 from retraining import selectors
 from retraining.errors import LabelledRowsUnusable, NothingToRetrain
 from retraining.labelled_rows import (

@@ -14,6 +14,7 @@ from models_registry.runtimes import Runtime, load_runtime
 from models_registry.signatures import Signature, columns_from_frame
 from retraining.champion_challenger import error_scale
 from retraining.champion_challenger.contest import Answers, Contest, classify, regress
+from training.execution import FittedVersion
 
 
 def champion_runtime(version: ModelVersion, signature: Signature) -> Runtime:
@@ -24,6 +25,16 @@ def champion_runtime(version: ModelVersion, signature: Signature) -> Runtime:
         pipeline=load_pipeline(store.read(version.artifact_digest)),
         onnx=store.read(version.onnx_digest) if version.onnx_digest else None,
         signature=signature,
+    )
+
+
+def challenger_runtime(fitted: FittedVersion) -> Runtime:
+    """Load the runtime in which a fitted version would answer in production."""
+    return load_runtime(
+        name=fitted.outcome.runtime,
+        pipeline=load_pipeline(fitted.outcome.artifact),
+        onnx=fitted.outcome.onnx,
+        signature=fitted.signature,
     )
 
 

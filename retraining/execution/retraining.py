@@ -1,3 +1,201 @@
-"""The retraining job: a challenger is made of the newest labelled rows and meets the champion."""
+"""The retraining job: a challenger is made of the newest labelled rows and meets the champion.
+
+What comes before the conclusion may be done twice without harm: rows are written to the lake under a name
+of their own, files are content-addressed. All rows of the database are written by the conclusion.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from accounts.principals import system_principal
+from core.errors import DomainError
+from datasets.execution import WrittenVersion, create_ready_version, write_version
+from datasets.models import DatasetVersion
+from datasets.selectors import latest_ready_version
+from experiments import services as experiments
+from jobs.execution import Conclude, JobContext
+from jobs.models import Job, JobStatus
+from retraining.champion_challenger import compare
+from retraining.execution.gathering import (
+    Labels,
+    Material,
+    Request,
+    gather_labels,
+    prepare,
+    read_request,
+)
+from retraining.execution.judging import challenger_runtime, champion_runtime, meet
+from retraining.execution.recording import record_comparison, record_failure, record_shortage
+from retraining.models import RetrainVerdict
+from serving.execution import follow_champion
+from training.execution import FittedVersion, TrainingSpec, fit_version, record_fitted, store_files
+
+
+def retrain(context: JobContext) -> Conclude:
+    """Train a challenger on what production has taught, and let it meet the champion.
+
+    Job arguments: ``policy`` (id), ``trigger`` and ``alert`` (id or None). Result: ``decision`` and
+    ``verdict``, and ``model_version`` and ``dataset_version`` where a challenger was made.
+    """
+    context.progress(0.02, "looking for labelled rows")
+    request = read_request(context)
+    labels = gather_labels(request)
+    if len(labels.fresh) < request.policy.min_labels:
+        return _conclude_shortage(context, request, labels)
+    context.progress(0.08, "putting the rows together")
+    material = prepare(request, labels, job_id=str(context.job_id))
+    written = _write(context, request, material)
+    fitted = _fit(context, request, material, written)
+    context.progress(0.85, "challenger meets champion")
+    older = labels_older_than_the_test(material)
+    contest = meet(
+        champion=champion_runtime(request.champion, request.signature),
+        champion_signature=request.signature,
+        challenger=challenger_runtime(fitted),
+        challenger_signature=fitted.signature,
+        newest=material.newest,
+        older=older,
+        target=request.target,
+    )
+    comparison = compare(
+        contest.champion_losses,
+        contest.challenger_losses,
+        margin=request.policy.margin,
+        horizon=request.policy.horizon_rows,
+    )
+    context.progress(0.95, "storing the files")
+    files = store_files(fitted)
+
+    def conclude() -> Mapping[str, Any]:
+        dataset_version = _record_dataset_version(context, request, material, written)
+        experiment = experiments.get_or_create_experiment(
+            principal=context.principal, name=request.champion.model.name
+        )
+        run = experiments.create_run(
+            principal=context.principal,
+            experiment=experiment,
+            name=f"Challenger of {request.champion}",
+            dataset_version=dataset_version,
+        )
+        run.job_id = context.job_id
+        run.save(update_fields=["job"])
+        challenger = record_fitted(
+            principal=context.principal,
+            model=request.champion.model,
+            run=run,
+            dataset_version=dataset_version,
+            fitted=fitted,
+            files=files,
+        )
+        decision = record_comparison(
+            principal=context.principal,
+            job_id=context.job_id,
+            request=request,
+            labels=labels,
+            contest=contest,
+            comparison=comparison,
+            challenger=challenger,
+            dataset_version=dataset_version,
+            rows_added=material.training.num_rows - material.base_rows,
+        )
+        if decision.verdict == RetrainVerdict.PROMOTED:
+            follow_champion(request.policy.endpoint, principal=context.principal)
+        return {
+            "decision": decision.pk,
+            "verdict": decision.verdict,
+            "model_version": challenger.pk,
+            "dataset_version": dataset_version.pk,
+        }
+
+    return conclude
+
+
+def retrain_failed(job: Job) -> None:
+    """Leave a decision that says why there is none."""
+    reason = {
+        JobStatus.CANCELLED: "The retraining was cancelled.",
+        JobStatus.TIMED_OUT: "The retraining took longer than it may.",
+    }.get(JobStatus(job.status), f"The retraining failed: {job.error_message or job.status}")
+    record_failure(
+        principal=system_principal(job.project),
+        job_id=job.pk,
+        request=job.arguments,
+        reason=reason,
+    )
+
+
+def labels_older_than_the_test(material: Material) -> pa.Table:
+    """Return the labelled rows that joined the training data."""
+    return material.training.slice(material.base_rows)
+
+
+def _conclude_shortage(context: JobContext, request: Request, labels: Labels) -> Conclude:
+    def conclude() -> Mapping[str, Any]:
+        decision = record_shortage(
+            principal=context.principal, job_id=context.job_id, request=request, labels=labels
+        )
+        return {"decision": decision.pk, "verdict": decision.verdict}
+
+    return conclude
+
+
+def _write(context: JobContext, request: Request, material: Material) -> WrittenVersion:
+    """Write the training data: below the champion's where that is the newest, else as a whole."""
+    base = _base(request)
+    appends = material.appends and latest_ready_version(base.dataset) == base
+    return write_version(
+        dataset=base.dataset,
+        table_or_batches=labels_older_than_the_test(material) if appends else material.training,
+        transaction_id=material.transaction_id,
+        mode="append" if appends else "replace",
+        parent=base if appends else None,
+        progress=lambda fraction, stage: context.progress(0.1 + 0.15 * fraction, stage),
+    )
+
+
+def _fit(
+    context: JobContext, request: Request, material: Material, written: WrittenVersion
+) -> FittedVersion:
+    """Fit a challenger as the champion was fitted: same features, estimator, parameters and seed."""
+    spec = TrainingSpec.from_dict(request.champion.spec)
+
+    def tell(fraction: float, stage: str, message: str) -> None:
+        context.progress(0.25 + 0.6 * fraction, stage, message)
+
+    return fit_version(
+        spec,
+        material.training.select([*spec.features, spec.target]),
+        types={column.name: column.type for column in written.schema},
+        progress=tell,
+    )
+
+
+def _record_dataset_version(
+    context: JobContext, request: Request, material: Material, written: WrittenVersion
+) -> DatasetVersion:
+    base = _base(request)
+    return create_ready_version(
+        principal=context.principal,
+        dataset=base.dataset,
+        written=written,
+        parent=base,
+        source={
+            "kind": "production",
+            "endpoint": request.policy.endpoint.name,
+            "base_version": base.pk,
+            "rows_added": material.training.num_rows - material.base_rows,
+            "labels_through": material.labels_through,
+        },
+        job_id=context.job_id,
+    )
+
+
+def _base(request: Request) -> DatasetVersion:
+    base = request.champion.dataset_version
+    if base is None:
+        raise DomainError("The champion was not trained here from a dataset version.")
+    return base
