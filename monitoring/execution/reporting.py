@@ -69,8 +69,12 @@ def drift_report(context: JobContext) -> Conclude:
     reference = _read_reference(window.version)
     current = _frame(window.rows, signature)
     numeric = numeric_columns(signature)
-    if PREDICTION_COLUMN in reference.columns:
-        numeric[PREDICTION_COLUMN] = signature.task == "regression"
+    shown = "prediction" if "prediction" not in numeric else PREDICTION_COLUMN
+    reference, current = (
+        frame.rename(columns={PREDICTION_COLUMN: shown}) for frame in (reference, current)
+    )
+    if shown in reference.columns:
+        numeric[shown] = signature.task == "regression"
     context.progress(0.3, "comparing columns")
     result = compare_windows(
         reference,
@@ -83,7 +87,7 @@ def drift_report(context: JobContext) -> Conclude:
     )
     context.progress(0.85, "joining ground truth")
     performance = _performance(endpoint, start, end, window, signature)
-    quality = _quality(reference, current, numeric, window)
+    quality = _quality(reference, current, numeric_columns(signature), window)
 
     def conclude() -> Mapping[str, Any]:
         report = _record(
@@ -166,15 +170,14 @@ def _performance(
 def _quality(
     reference: pd.DataFrame, current: pd.DataFrame, numeric: Mapping[str, bool], window: _Window
 ) -> dict[str, Any]:
-    inputs = [name for name in numeric if name != PREDICTION_COLUMN]
     return {
         "rows": window.all_rows,
         "rows_compared": len(current),
         "rows_of_other_versions": window.rows_of_others,
-        "duplicate_rows": float(current[inputs].duplicated().mean()) if len(current) else 0.0,
+        "duplicate_rows": float(current[list(numeric)].duplicated().mean()) if len(current) else 0.0,
         "columns": {
             name: quality_of(reference[name], current[name], is_numeric=numeric[name]).to_dict()
-            for name in inputs
+            for name in numeric
         },
     }
 
