@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.fields.reverse_related import ForeignObjectRel
 
+from accounts.models import Project
 from datasets.models import Dataset, DatasetVersion, VersionStatus
 
 
@@ -59,3 +62,12 @@ def _model_above(relation: ForeignObjectRel) -> type[Model] | None:
     if isinstance(related, str) or related._meta.app_label == "datasets":
         return None
     return related
+
+
+def ready_versions(projects: Sequence[Project]) -> QuerySet[DatasetVersion]:
+    """Return the versions of projects that can be used, the newest first."""
+    return (
+        DatasetVersion.objects.filter(dataset__project__in=projects, status=VersionStatus.READY)
+        .select_related("dataset__project")
+        .order_by("-created_at")
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
@@ -11,6 +13,7 @@ from accounts.admin_access import ProjectAdminMixin
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from experiments import selectors
 from experiments.charts import render_plots
+from experiments.metric_lines import metric_lines
 from experiments.models import Experiment, Run
 
 
@@ -22,9 +25,13 @@ class ExperimentAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     list_filter = ("project",)
     search_fields = ("name",)
 
-    @display(description="Runs")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Experiment]:
+        queryset: QuerySet[Experiment] = super().get_queryset(request)
+        return queryset.annotate(number_of_runs=Count("runs"))
+
+    @display(description="Runs", ordering="number_of_runs")
     def run_count(self, experiment: Experiment) -> int:
-        return experiment.runs.count()
+        return int(experiment.number_of_runs)  # type: ignore[attr-defined]
 
 
 @admin.register(Run)
@@ -57,9 +64,20 @@ class RunAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
 
     @display(description="Metrics")
     def metric_table(self, run: Run) -> SafeString:
-        return _table(
-            (key, "—" if value is None else f"{value:.5g}")
-            for key, value in selectors.latest_metrics(run).items()
+        lines = metric_lines(selectors.latest_metrics(run))
+        body = format_html_join(
+            "",
+            '<tr><td class="pr-8 py-0.5">{}</td><td class="pr-8 py-0.5 text-right font-mono">{}</td>'
+            '<td class="py-0.5 text-right font-mono">{}</td></tr>',
+            ((line.name, line.value, line.cross_validated) for line in lines),
+        )
+        if not body:
+            return SafeString("—")
+        return format_html(
+            '<table class="text-sm"><tr><th class="pr-8 text-left font-medium">Metric</th>'
+            '<th class="pr-8 text-right font-medium">Held out</th>'
+            '<th class="text-right font-medium">Cross-validated (mean ± sd)</th></tr>{}</table>',
+            body,
         )
 
     @display(description="Parameters")

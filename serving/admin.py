@@ -141,8 +141,8 @@ class EndpointAdmin(ProjectAdminMixin, ModelAdmin):
         if not active:
             return "—"
         return format_html(
-            '<pre class="whitespace-pre-wrap break-all rounded-default border border-base-200 p-3 '
-            'text-xs dark:border-base-700">{}</pre>',
+            '<pre class="rounded-default border border-base-200 p-3 text-xs dark:border-base-700" '
+            'style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
             example_request(endpoint.name, active[0].model_version),
         )
 

@@ -1,0 +1,79 @@
+"""The form that asks for a model to be trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.models import Project
+from datasets.models import DatasetVersion
+from datasets.selectors import ready_versions
+from models_registry.models import Task
+from training.estimators import CATALOGUE
+
+
+class TrainForm(forms.Form):
+    """What to train on what; the service has the last word on every field."""
+
+    dataset_version = forms.ModelChoiceField(
+        queryset=DatasetVersion.objects.none(), widget=UnfoldAdminSelectWidget
+    )
+    target = forms.CharField(
+        widget=UnfoldAdminTextInputWidget, help_text="The column to be predicted."
+    )
+    model = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Name of the registered model; made when there is none.",
+    )
+    features = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Columns to learn from, separated by commas. Empty: all others.",
+    )
+    task = forms.ChoiceField(
+        required=False,
+        choices=[("", "by the target's values"), *Task.choices],
+        widget=UnfoldAdminSelectWidget,
+    )
+    estimator = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "default (histogram gradient boosting)"),
+            *((entry.key, entry.title) for entry in CATALOGUE.values()),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+    params = forms.JSONField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text='Hyper-parameters that differ from the defaults, e.g. {"max_depth": 6}.',
+    )
+    seed = forms.IntegerField(
+        initial=0, widget=UnfoldAdminDecimalFieldWidget, help_text="Makes the run repeatable."
+    )
+
+    def __init__(self, *args: Any, projects: list[Project], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["dataset_version"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = ready_versions(projects)
+
+    def request(self) -> dict[str, Any]:
+        """Return what was asked for, as the service takes it."""
+        values = dict(self.cleaned_data)
+        named = [name.strip() for name in values.pop("features").split(",")]
+        return {
+            **values,
+            "features": [name for name in named if name] or None,
+            "task": values["task"] or None,
+            "estimator": values["estimator"] or None,
+            "params": values["params"] or {},
+        }
