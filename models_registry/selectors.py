@@ -46,6 +46,7 @@ def models_with_aliases(models: QuerySet[RegisteredModel]) -> QuerySet[Registere
         models.select_related("project", "created_by")
         .annotate(version_count=Count("versions"), latest_number=Max("versions__number"))
         .prefetch_related(Prefetch("aliases", queryset=Alias.objects.select_related("version")))
+        .order_by("name", "pk")  # grouping drops the model's own order
     )
 
 

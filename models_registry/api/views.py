@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.forms import IntegerField
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
@@ -22,6 +23,7 @@ from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer
 from models_registry import services
 from models_registry.api.serializers import (
+    LARGEST_ID,
     AliasMoveSerializer,
     AliasSerializer,
     ApprovalRequestSerializer,
@@ -49,6 +51,15 @@ from models_registry.models import (
 from models_registry.selectors import models_with_aliases, with_gates_and_aliases
 
 
+class IdFilter(filters.NumberFilter):  # type: ignore[misc]
+    """A key: a whole number that a database column holds."""
+
+    field_class = IntegerField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=1, max_value=LARGEST_ID, **kwargs)
+
+
 class RegisteredModelFilter(filters.FilterSet):  # type: ignore[misc]
     """What a list of models can be narrowed by."""
 
@@ -59,7 +70,7 @@ class RegisteredModelFilter(filters.FilterSet):  # type: ignore[misc]
 class ModelVersionFilter(filters.FilterSet):  # type: ignore[misc]
     """What a list of versions can be narrowed by."""
 
-    model = filters.NumberFilter(field_name="model_id")
+    model = IdFilter(field_name="model_id")
     model_name = filters.CharFilter(field_name="model__name")
     status = filters.MultipleChoiceFilter(choices=VersionStatus.choices)
     validation = filters.MultipleChoiceFilter(choices=Validation.choices)
@@ -69,7 +80,7 @@ class ModelVersionFilter(filters.FilterSet):  # type: ignore[misc]
 class GateFilter(filters.FilterSet):  # type: ignore[misc]
     """What a list of gates can be narrowed by."""
 
-    model = filters.NumberFilter(field_name="model_id")
+    model = IdFilter(field_name="model_id")
     kind = filters.ChoiceFilter(choices=Gate.Kind.choices)
     enabled = filters.BooleanFilter()
 
@@ -77,8 +88,8 @@ class GateFilter(filters.FilterSet):  # type: ignore[misc]
 class ApprovalFilter(filters.FilterSet):  # type: ignore[misc]
     """What a list of approvals can be narrowed by."""
 
-    version = filters.NumberFilter(field_name="version_id")
-    model = filters.NumberFilter(field_name="version__model_id")
+    version = IdFilter(field_name="version_id")
+    model = IdFilter(field_name="version__model_id")
     status = filters.MultipleChoiceFilter(choices=ApprovalRequest.Status.choices)
 
 
