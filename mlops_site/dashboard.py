@@ -21,8 +21,8 @@ from core.clock import now
 from jobs.models import Job, JobStatus
 from monitoring.models import Alert, AlertStatus
 from retraining.models import RetrainDecision
-from serving import selectors as serving
 from serving.models import Deployment
+from serving.selectors.predictions import hourly_predictions
 
 _ROWS = 8
 
@@ -38,7 +38,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     active = Job.objects.filter(
         project__in=projects, status__in=[JobStatus.QUEUED, JobStatus.RUNNING]
     )
-    per_hour = serving.hourly_predictions(
+    per_hour = hourly_predictions(
         project_ids=projects, start=moment - timedelta(hours=24), end=moment
     )
     context.update(

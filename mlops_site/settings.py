@@ -85,7 +85,8 @@ INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    # Pages are found by the addresses (urls.py), so that workers do not load them.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -284,17 +285,17 @@ CELERY_BEAT_SCHEDULE = {
 # --- Jobs -----------------------------------------------------------------------------------------
 
 JOB_HANDLERS = {
-    "ingest": "datasets.execution.ingest",
+    "ingest": "datasets.execution.ingestion.ingest",
     "train": "training.execution.train",
     "evaluate": "models_registry.execution.evaluate",
-    "drift_report": "monitoring.execution.drift_report",
-    "retrain": "retraining.execution.retrain",
+    "drift_report": "monitoring.execution.reporting.drift_report",
+    "retrain": "retraining.execution.retraining.retrain",
 }
 JOB_FAILURE_HANDLERS = {
-    "ingest": "datasets.execution.ingest_failed",
+    "ingest": "datasets.execution.ingestion.ingest_failed",
     "train": "training.execution.train_failed",
     "evaluate": "models_registry.execution.evaluate_failed",
-    "retrain": "retraining.execution.retrain_failed",
+    "retrain": "retraining.execution.retraining.retrain_failed",
 }
 JOB_QUEUES = {
     "train": "training",

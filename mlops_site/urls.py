@@ -21,6 +21,8 @@ _API_ROOMS = [
     "retraining",
 ]
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("livez", livez),

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from models_registry.signatures import Signature
 from monitoring.models import Alert, AlertStatus, ColumnDrift, DriftReport, GroundTruth
 from serving.models import Endpoint
-from serving.selectors import predictions
+from serving.selectors.predictions import predictions
 
 
 def open_alerts(project_ids: Sequence[int]) -> QuerySet[Alert]:

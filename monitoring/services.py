@@ -29,7 +29,7 @@ from monitoring.models import (
     MonitoringPolicy,
 )
 from serving.models import Endpoint
-from serving.selectors import PredictionRecord, find_predictions
+from serving.selectors.predictions import PredictionRecord, find_predictions
 
 MOST_LABELS = 10_000
 

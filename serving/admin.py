@@ -20,7 +20,7 @@ from models_registry.models import ModelVersion
 from serving import services
 from serving.example import example_request
 from serving.models import Deployment, Endpoint
-from serving.selectors import with_active_deployments
+from serving.selectors.deployments import with_active_deployments
 
 
 def _version_link(version: ModelVersion) -> SafeString:

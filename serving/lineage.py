@@ -8,7 +8,7 @@ from uuid import UUID
 from core.errors import NotFound
 from models_registry.selectors import lineage_of
 from serving.models import Deployment
-from serving.selectors import find_predictions
+from serving.selectors.predictions import find_predictions
 
 
 def prediction_lineage(*, project_id: int, prediction_id: UUID) -> dict[str, Any]:

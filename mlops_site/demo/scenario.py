@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db.models import Max, Min
-from monitoring.services import request_drift_report
 
 from accounts.models import Project, Scope
 from accounts.principals import Principal
@@ -28,11 +27,12 @@ from models_registry.models import ModelVersion, RegisteredModel, Validation
 from models_registry.selectors import champion_of
 from models_registry.services import promote
 from monitoring.models import DriftReport, GroundTruth, Verdict
+from monitoring.services import request_drift_report
 from retraining.models import RetrainDecision, RetrainPolicy
 from retraining.schedule import parse_crontab
 from retraining.services import PolicyTerms, check_triggers, create_policy
 from serving.models import Endpoint
-from serving.selectors import predictions
+from serving.selectors.predictions import predictions
 from serving.services import create_endpoint
 from training.services import start_training
 

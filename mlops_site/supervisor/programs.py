@@ -48,7 +48,12 @@ def worker() -> Program:
             "--without-mingle",
         ),
         # On SIGTERM the worker does not wait for the end of its tasks however long they take.
-        environment={"REMAP_SIGTERM": "SIGQUIT", "PYTHONWARNINGS": _QUIET},
+        environment={
+            "REMAP_SIGTERM": "SIGQUIT",
+            "PYTHONWARNINGS": _QUIET,
+            # `up` has run them; a worker needs no addresses and no pages.
+            "CELERY_SKIP_CHECKS": "1",
+        },
     )
 
 

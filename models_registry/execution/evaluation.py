@@ -20,7 +20,8 @@ from models_registry.artifacts import (
     load_pipeline,
 )
 from models_registry.execution.validation import PARITY_ROWS
-from models_registry.gates import Difference, Measurements, measure_difference, own_answers
+from models_registry.gates import Difference, Measurements
+from models_registry.gates.measuring import measure_difference, own_answers
 from models_registry.models import ModelVersion
 from models_registry.recording import record_validation, restore_validation
 from models_registry.runtimes import CannotRun, NativeRuntime, load_runtime, through_the_wire

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models_registry.artifacts import dump_pipeline, load_pipeline
-from models_registry.gates import Measurements, measure_difference, own_answers
+from models_registry.gates import Measurements
+from models_registry.gates.measuring import measure_difference, own_answers
 from models_registry.runtimes import NativeRuntime, choose_runtime, through_the_wire
 from models_registry.signatures import Columns, Signature
 

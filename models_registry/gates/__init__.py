@@ -1,14 +1,12 @@
-"""Gates: measured first, decided afterwards, by pure functions."""
+"""Gates: measured first, decided afterwards, by pure functions.
+
+Measuring is in :mod:`.measuring`, which only the processes that have a model to measure load.
+"""
 
 from __future__ import annotations
 
 from models_registry.gates.deciding import GateVerdict, decide, is_passed
-from models_registry.gates.measuring import (
-    Difference,
-    Measurements,
-    measure_difference,
-    own_answers,
-)
+from models_registry.gates.measurements import Difference, Measurements
 from models_registry.gates.spec import (
     DEFAULT_GATES,
     DIRECTIONS,
@@ -28,6 +26,4 @@ __all__ = [
     "SpecProblem",
     "decide",
     "is_passed",
-    "measure_difference",
-    "own_answers",
 ]

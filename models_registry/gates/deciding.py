@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models_registry.gates.measuring import Difference, Measurements
+from models_registry.gates.measurements import Difference, Measurements
 from models_registry.gates.spec import HIGHER_IS_BETTER, GateSpec
 
 #: Decimal fractions are not exact in binary: 0.9 - 0.8 falls short of 0.1 by 3e-17.

@@ -28,7 +28,8 @@ from monitoring.models import ColumnDrift, DriftReport, MonitoringPolicy, Verdic
 from monitoring.performance import Performance, realised_performance
 from monitoring.selectors import labels_between, numeric_columns
 from serving.models import Endpoint
-from serving.selectors import champion_deployment, predictions
+from serving.selectors.deployments import champion_deployment
+from serving.selectors.predictions import predictions
 from training.execution.fitting import PREDICTION_COLUMN
 
 #: Of a larger window a random sample of so many rows is compared.
@@ -174,7 +175,9 @@ def _quality(
         "rows": window.all_rows,
         "rows_compared": len(current),
         "rows_of_other_versions": window.rows_of_others,
-        "duplicate_rows": float(current[list(numeric)].duplicated().mean()) if len(current) else 0.0,
+        "duplicate_rows": float(current[list(numeric)].duplicated().mean())
+        if len(current)
+        else 0.0,
         "columns": {
             name: quality_of(reference[name], current[name], is_numeric=numeric[name]).to_dict()
             for name in numeric

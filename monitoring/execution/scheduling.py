@@ -10,7 +10,7 @@ from jobs.models import Job
 from jobs.services import enqueue
 from monitoring.models import MonitoringPolicy
 from serving.models import Endpoint
-from serving.selectors import predictions
+from serving.selectors.predictions import predictions
 
 JOB_KIND = "drift_report"
 

@@ -1,8 +1,10 @@
-"""How a retraining starts, and how a challenger is made, met with the champion and judged."""
+"""How a retraining starts, and how a challenger is made, met with the champion and judged.
+
+The retraining itself is in :mod:`.retraining`, which only the process that carries one out loads.
+"""
 
 from __future__ import annotations
 
-from retraining.execution.retraining import retrain, retrain_failed
 from retraining.execution.triggers import check_triggers, start, start_on_schedule
 
-__all__ = ["check_triggers", "retrain", "retrain_failed", "start", "start_on_schedule"]
+__all__ = ["check_triggers", "start", "start_on_schedule"]

@@ -35,7 +35,7 @@ from serving.api.serializers import (
 from serving.lineage import prediction_lineage
 from serving.models import Endpoint
 from serving.routing import routing
-from serving.selectors import with_active_deployments
+from serving.selectors.deployments import with_active_deployments
 
 
 class EndpointViewSet(

@@ -1,4 +1,7 @@
-"""Work of the serving room that runs outside a request."""
+"""Work of the serving room that runs outside a request.
+
+The shipper of the prediction log is in :mod:`.shipping`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,8 @@ from serving.execution.following import (
     follow_champions,
     open_deployment,
 )
-from serving.execution.shipping import Shipper
 
 __all__ = [
-    "Shipper",
     "announce_change",
     "follow_champion",
     "follow_champions",

@@ -10,7 +10,7 @@ from core.clock import now
 from models_registry.models import AliasMove, ModelVersion
 from models_registry.selectors import CHAMPION, champion_of
 from serving.models import Deployment, Endpoint, RoutingGeneration
-from serving.selectors import champion_deployment, endpoints_behind_their_champion
+from serving.selectors.deployments import champion_deployment, endpoints_behind_their_champion
 
 
 @transaction.atomic

@@ -28,7 +28,7 @@ from serving.prediction_log import (
     writer_folders,
 )
 from serving.prediction_log.table import PARTITION_BY, rows_of
-from serving.selectors import log_path
+from serving.selectors.predictions import log_path
 
 logger = logging.getLogger(__name__)
 

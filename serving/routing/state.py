@@ -23,7 +23,7 @@ from serving.models import Deployment
 from serving.prediction_log import SegmentWriter
 from serving.routing.routes import LoadedModel, Route, load_model, model_key, route_of
 from serving.routing.tokens import TokenCache
-from serving.selectors import active_champions, generation
+from serving.selectors.deployments import active_champions, generation
 
 logger = logging.getLogger(__name__)
 

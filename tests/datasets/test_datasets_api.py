@@ -19,7 +19,6 @@ Api = Callable[..., APIClient]
 CSV = b"a,b\n1,x\n2,<script>alert(1)</script>\n3,\n"
 
 
-
 def send(client: APIClient, dataset: int, content: bytes = CSV, **extra: Any) -> Any:
     file = SimpleUploadedFile("data.csv", content)
     return client.post(

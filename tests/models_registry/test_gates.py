@@ -25,9 +25,8 @@ from models_registry.gates import (
     Measurements,
     decide,
     is_passed,
-    measure_difference,
-    own_answers,
 )
+from models_registry.gates.measuring import measure_difference, own_answers
 from models_registry.models import Gate, GateResult, RegisteredModel, Validation
 from models_registry.runtimes import NativeRuntime, Scores
 from models_registry.signatures import Signature

@@ -33,7 +33,7 @@ from monitoring.models import (
 )
 from monitoring.selectors import labelled_predictions
 from monitoring.services import Label
-from serving.execution import Shipper
+from serving.execution.shipping import Shipper
 from serving.models import Endpoint
 from serving.routing import routing
 from tests.serving.conftest import (  # noqa: F401 (fixtures)

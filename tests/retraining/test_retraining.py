@@ -22,10 +22,10 @@ from models_registry.selectors import champion_of
 from monitoring.services import Label, record_ground_truth
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict
 from retraining.services import PolicyTerms, create_policy, retrain_now
-from serving.execution import Shipper
+from serving.execution.shipping import Shipper
 from serving.models import Endpoint
 from serving.routing import routing
-from serving.selectors import champion_deployment
+from serving.selectors.deployments import champion_deployment
 from tests.serving.conftest import (  # noqa: F401 (fixtures)
     FEATURES,
     champion,

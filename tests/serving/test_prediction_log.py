@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from core.ids import uuid7
 from datasets import lake
-from serving.execution import Shipper
+from serving.execution.shipping import Shipper
 from serving.prediction_log import (
     LoggedRequest,
     LogUnwritable,
@@ -29,7 +29,12 @@ from serving.prediction_log import (
     encode_request,
     scan_frames,
 )
-from serving.selectors import find_predictions, hourly_predictions, log_path, predictions
+from serving.selectors.predictions import (
+    find_predictions,
+    hourly_predictions,
+    log_path,
+    predictions,
+)
 
 PROJECT = 7
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from jobs.tasks import keep_sign_of_life
-from serving.execution import Shipper
+from serving.execution.shipping import Shipper
 
 logger = logging.getLogger(__name__)
 
