@@ -11,6 +11,8 @@ from mlops_site.supervisor.children import Program
 
 #: Celery warns at length when root runs it, which is ordinary in a container.
 _QUIET = "ignore:You're running the worker with superuser privileges:RuntimeWarning"
+#: Checks load all addresses and pages, which Celery's processes need not know; CI runs them.
+_WITHOUT_CHECKS = {"CELERY_SKIP_CHECKS": "1"}
 
 
 def web(*, host: str, port: int) -> Program:
@@ -51,15 +53,18 @@ def worker() -> Program:
         environment={
             "REMAP_SIGTERM": "SIGQUIT",
             "PYTHONWARNINGS": _QUIET,
-            # `up` has run them; a worker needs no addresses and no pages.
-            "CELERY_SKIP_CHECKS": "1",
+            **_WITHOUT_CHECKS,
         },
     )
 
 
 def beat() -> Program:
     """Return Celery's beat, which starts what is due by the schedules in the database."""
-    return Program(name="beat", command=(*_celery("beat"), "--loglevel", "WARNING", "--pidfile="))
+    return Program(
+        name="beat",
+        command=(*_celery("beat"), "--loglevel", "WARNING", "--pidfile="),
+        environment=_WITHOUT_CHECKS,
+    )
 
 
 def shipper() -> Program:
