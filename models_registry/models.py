@@ -264,7 +264,7 @@ class ApprovalRequest(models.Model):
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    comment = models.TextField(blank=True, default="", help_text="Why it was asked for.")
+    comment = models.TextField(blank=True, default="")
     decision_comment = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)
