@@ -78,7 +78,9 @@ class Stack:
             if is_so(job):
                 return
             time.sleep(pause_seconds)
-        raise AssertionError(f"job {job.pk} is {job.status} ({job.stage})\n{self.said()}")
+        raise AssertionError(
+            f"job {job.pk} is {job.status} ({job.stage}; {job.error_message})\n{self.said()}"
+        )
 
     def wait_for_ends(self, *jobs: Job) -> float:
         """Look after the processes until all jobs are final; return how long it took (seconds)."""
@@ -90,7 +92,7 @@ class Stack:
             return all(job.is_final for job in jobs)
 
         ended = self.supervisor.wait_until(all_final, timeout_seconds=END_SECONDS)
-        states = [(str(job.pk), job.status, job.attempt, job.stage) for job in jobs]
+        states = [(job.status, job.attempt, job.stage, job.error_message) for job in jobs]
         assert ended, f"{states}\n{self.said()}"
         return time.monotonic() - began
 
