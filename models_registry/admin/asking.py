@@ -112,7 +112,7 @@ class AskingAdminMixin(ProjectAdminMixin):
         """
         row = get_object_or_404(self.get_queryset(request), pk=object_id)
         asked = question(row)
-        form = asked.form(request.POST or None) if asked.form else forms.Form(request.POST or None)
+        form = (asked.form or forms.Form)(request.POST if request.method == "POST" else None)
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
         if request.method == "POST" and form.is_valid():
             try:

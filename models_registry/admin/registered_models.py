@@ -215,10 +215,10 @@ class RegisteredModelAdmin(AskingAdminMixin, ModelAdmin):
         self, request: HttpRequest, form: BaseForm, formset: BaseFormSet[Any], change: bool
     ) -> None:
         """Write the gates that were added, changed or removed, each through its service."""
-        if formset.model is not Gate:  # type: ignore[attr-defined]
-            return
         rows = cast("Any", formset)
         rows.save(commit=False)
+        if rows.model is not Gate:
+            return
         model = cast("RegisteredModel", rows.instance)
         principal = self.principal(request, model.project)
         for gate in rows.deleted_objects:
