@@ -143,10 +143,15 @@ def transaction_number(path: str, name: str) -> int | None:
     return None if number is None else int(number)
 
 
-def compact(path: str) -> None:
-    """Put the small files of a table together; remove files that no version of the last week needs.
+def compact(path: str, *, keep_hours: int = _KEEP_HOURS) -> None:
+    """Put the small files of a table together; remove files that no recent version needs.
 
     A writer that commits at the same time wins; what was put together then is tried again next time.
+
+    Parameters
+    ----------
+    keep_hours
+        How long files that were put together into others are kept, for those who read an older version.
     """
     from deltalake.exceptions import CommitFailedError
 
@@ -157,7 +162,7 @@ def compact(path: str) -> None:
         table.optimize.compact()
     except CommitFailedError:
         return
-    table.vacuum(retention_hours=_KEEP_HOURS, dry_run=False)
+    table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
 
 
 def read_window(

@@ -8,42 +8,25 @@ finds out what the table has already.
 from __future__ import annotations
 
 import fcntl
-import itertools
 import logging
 import os
-import shutil
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import lake
-from serving.prediction_log import (
-    LoggedRequest,
-    Segment,
-    closed_segments,
-    decode_request,
-    scan_frames,
-    writer_folders,
-)
-from serving.prediction_log.table import PARTITION_BY, rows_of
+from serving.prediction_log import WriterFolder, closed_segments, writer_folders
+from serving.prediction_log.packs import Pack, PackReader
+from serving.prediction_log.table import PARTITION_BY, SCHEMA
 from serving.selectors.predictions import log_path
 
 logger = logging.getLogger(__name__)
 
-#: Segments are packed up to about this size into one commit.
-_PACK_BYTES = 64 * 1024**2
-#: After so many commits to a table its small files are put together.
+#: After so many commits to a table its small files are put together; also after a shipper's first.
 _COMPACT_AFTER_COMMITS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _Pack:
-    """Consecutive segments of one writer with what could be read of them."""
-
-    segments: Sequence[Segment]
-    requests: Sequence[tuple[int, LoggedRequest]]
+#: Files that were put together, and entries of the table's log, are kept for those who are reading them.
+_KEEP_HOURS = 2
+_CONFIGURATION = {"delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours"}
 
 
 class Shipper:
@@ -53,26 +36,43 @@ class Shipper:
     ----------
     root
         Folder of the prediction log.
+    should_stop
+        Asked after each commit whether to leave the rest for another time.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, should_stop: Callable[[], bool] = lambda: False) -> None:
         self._root = root
-        self._commits: dict[int, int] = defaultdict(int)
+        self._should_stop = should_stop
+        self._packs = PackReader(root / "quarantine")
+        self._commits: dict[int, int] = {}
 
     def ship(self) -> int:
         """Ship everything that is complete; return the number of predictions shipped.
 
         What dead writers left open is closed first. Another shipper at work on this root is left alone.
+
+        Raises
+        ------
+        ExceptionGroup
+            Some writers' or projects' predictions could not be shipped; all others were. Their files
+            stay where they are, for the next time.
         """
         with self._alone() as is_alone:
             if not is_alone:
                 return 0
             shipped = 0
+            errors: list[Exception] = []
             for folder in writer_folders(self._root):
-                folder.close_if_dead()
-                for pack in self._packs(closed_segments(folder)):
-                    shipped += self._ship(folder.writer, pack)
-            return shipped
+                if self._should_stop():
+                    break
+                try:
+                    shipped += self._ship_folder(folder, errors)
+                except Exception as error:  # noqa: BLE001 (raised below, after the other writers' turn)
+                    errors.append(error)
+            self._tidy()
+        if errors:
+            raise ExceptionGroup("some predictions could not be shipped", errors)
+        return shipped
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -87,64 +87,47 @@ class Shipper:
         finally:
             os.close(descriptor)
 
-    def _packs(self, segments: Sequence[Segment]) -> Iterator[_Pack]:
-        taken: list[Segment] = []
-        size = 0
-        for segment in segments:
-            taken.append(segment)
-            size += segment.path.stat().st_size
-            if size >= _PACK_BYTES:
-                yield self._read(taken)
-                taken, size = [], 0
-        if taken:
-            yield self._read(taken)
-
-    def _read(self, segments: Sequence[Segment]) -> _Pack:
-        requests: list[tuple[int, LoggedRequest]] = []
-        for segment in segments:
-            scan = scan_frames(segment.path.read_bytes())
-            unreadable = scan.damaged_bytes
-            for payload in scan.payloads:
-                try:
-                    requests.append((segment.number, decode_request(payload)))
-                except ValueError:
-                    unreadable += len(payload)
-            if unreadable:
-                self._quarantine(segment, unreadable)
-            if scan.torn_bytes:
-                logger.warning(
-                    "segment %s/%s ends in a torn frame of %s bytes: that request was not answered",
-                    *(segment.writer, segment.number, scan.torn_bytes),
-                )
-        return _Pack(tuple(segments), requests)
-
-    def _quarantine(self, segment: Segment, unreadable: int) -> None:
-        folder = self._root / "quarantine"
-        folder.mkdir(exist_ok=True)
-        shutil.copy2(segment.path, folder / f"{segment.writer}-{segment.number:08d}")
-        logger.error(
-            "segment %s/%s holds %s bytes that cannot be read; a copy is in %s",
-            *(segment.writer, segment.number, unreadable, folder),
-        )
-
-    def _ship(self, writer: str, pack: _Pack) -> int:
-        last = pack.segments[-1].number
+    def _ship_folder(self, folder: WriterFolder, errors: list[Exception]) -> int:
+        folder.close_if_dead()
         shipped = 0
-        by_project = sorted(pack.requests, key=lambda item: item[1].project_id)
-        for project_id, items in itertools.groupby(by_project, key=lambda item: item[1].project_id):
-            path = log_path(project_id)
-            done = lake.transaction_number(path, writer) or 0
-            table = rows_of([request for number, request in items if number > done])
-            if table.num_rows:
-                lake.append(path, table, transaction=(writer, last), partition_by=PARTITION_BY)
-                shipped += table.num_rows
-                self._count_commit(project_id)
-        for segment in pack.segments:
-            segment.path.unlink(missing_ok=True)
+        # A project that failed has to wait: a later commit would say that it has the earlier rows too.
+        waiting: set[int] = set()
+        for pack in self._packs.read(closed_segments(folder)):
+            for project_id in pack.projects:
+                if project_id in waiting:
+                    continue
+                try:
+                    shipped += self._ship_project(project_id, pack)
+                except Exception as error:  # noqa: BLE001 (raised by the caller)
+                    waiting.add(project_id)
+                    errors.append(error)
+            if waiting.isdisjoint(pack.projects):
+                pack.remove()
+            if self._should_stop():
+                break
         return shipped
 
-    def _count_commit(self, project_id: int) -> None:
+    def _ship_project(self, project_id: int, pack: Pack) -> int:
+        path = log_path(project_id)
+        done = lake.transaction_number(path, pack.writer) or 0
+        rows = pack.rows(project_id, after=done)
+        if not rows.num_rows:
+            return 0
+        if project_id not in self._commits:
+            lake.ensure_table(path, SCHEMA, partition_by=PARTITION_BY, configuration=_CONFIGURATION)
+            self._commits[project_id] = _COMPACT_AFTER_COMMITS
+        transaction = (pack.writer, pack.last_number)
+        lake.append(path, rows, transaction=transaction, partition_by=PARTITION_BY)
         self._commits[project_id] += 1
-        if self._commits[project_id] >= _COMPACT_AFTER_COMMITS:
+        return int(rows.num_rows)
+
+    def _tidy(self) -> None:
+        """Put together the small files of tables that have many; when that fails, they stay small."""
+        for project_id, commits in self._commits.items():
+            if commits < _COMPACT_AFTER_COMMITS or self._should_stop():
+                continue
             self._commits[project_id] = 0
-            lake.compact(log_path(project_id))
+            try:
+                lake.compact(log_path(project_id), keep_hours=_KEEP_HOURS)
+            except Exception:
+                logger.exception("the small files of project %s's log stay small", project_id)

@@ -23,9 +23,9 @@ class Scan:
     payloads
         The intact payloads, in the order in which they were written.
     damaged_bytes
-        Bytes between intact frames that belong to none.
+        Bytes that belong to no intact frame.
     torn_bytes
-        Bytes after the last intact frame: the writer died in the middle of a write.
+        Bytes of a last frame that was not written to its end: the writer died, or is about to go on.
     """
 
     payloads: list[bytes]
@@ -52,7 +52,20 @@ def scan_frames(data: bytes) -> Scan:
         damaged += start - end_of_last
         payloads.append(payload)
         position = end_of_last = start + _HEADER.size + len(payload)
-    return Scan(payloads, damaged, len(data) - end_of_last)
+    tail = data[end_of_last:]
+    if _is_torn(tail):
+        return Scan(payloads, damaged, len(tail))
+    return Scan(payloads, damaged + len(tail), 0)
+
+
+def _is_torn(tail: bytes) -> bool:
+    """Whether this is the beginning of a frame that ends too early."""
+    if not tail:
+        return False
+    if len(tail) < _HEADER.size:
+        return tail[: len(MAGIC)] == MAGIC[: len(tail)]
+    magic, length, _ = _HEADER.unpack_from(tail)
+    return bool(magic == MAGIC and _HEADER.size + length > len(tail))
 
 
 def _payload_at(data: bytes, start: int) -> bytes | None:

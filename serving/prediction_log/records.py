@@ -76,7 +76,7 @@ def decode_request(payload: bytes) -> LoggedRequest:
     try:
         value = orjson.loads(payload)
         micros = int(value["at"])
-        return LoggedRequest(
+        request = LoggedRequest(
             project_id=value["project"],
             endpoint_id=value["endpoint"],
             deployment_id=value["deployment"],
@@ -93,5 +93,19 @@ def decode_request(payload: bytes) -> LoggedRequest:
             role=value["role"],
             latency_us=value["us"],
         )
-    except (KeyError, TypeError) as error:
+        lengths = {
+            len(column)
+            for column in (
+                request.prediction_ids,
+                request.instances,
+                request.predictions,
+                *([] if request.probabilities is None else [request.probabilities]),
+            )
+        }
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise ValueError(f"not a logged request: {error!r}") from error
+    if type(request.project_id) is not int or len(lengths) != 1:
+        raise ValueError(
+            "not a logged request: no project, or parts with different numbers of rows"
+        )
+    return request

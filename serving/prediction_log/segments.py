@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class WriterFolder:
-    """The folder of one writer; its name is the writer's id."""
+    """The folder of one writer, living or dead; its name is the writer's id."""
 
     path: Path
 
@@ -62,7 +63,7 @@ class WriterFolder:
         with self.claimed() as is_dead:
             if not is_dead:
                 return
-            for path in self.path.glob(f"*{OPEN}"):
+            for path in sorted(self.path.glob(f"*{OPEN}")):
                 path.rename(path.with_suffix(CLOSED))
             if not any(self.path.glob(f"*{CLOSED}")):
                 shutil.rmtree(self.path, ignore_errors=True)
@@ -81,25 +82,62 @@ def writer_folders(root: Path) -> list[WriterFolder]:
 
 
 def closed_segments(folder: WriterFolder) -> list[Segment]:
-    """Return the complete segments of a writer, by number."""
+    """Return the complete segments of a writer, by number, all those before the last of them included.
+
+    A file that is renamed while a folder is listed may be missing from the list. Writers close their
+    segments in order, so whatever is seen closed by a first look has its predecessors closed before a
+    second one.
+    """
+    seen = _numbers(folder.path, CLOSED)
+    if not seen:
+        return []
+    last = seen[-1]
+    still_open = _numbers(folder.path, OPEN)
+    end = min([last + 1, *still_open])
     return [
-        Segment(folder.writer, int(path.stem), path)
-        for path in sorted(folder.path.glob(f"*{CLOSED}"))
+        Segment(folder.writer, number, folder.path / f"{number:08d}{CLOSED}")
+        for number in _numbers(folder.path, CLOSED)
+        if number < end
     ]
 
 
-def unshipped_files(root: Path, *, changed_since: float) -> list[Path]:
-    """Return the segments, open or complete, that were written to since a moment (Unix time, s).
+def unshipped_files(root: Path, *, start: float, end: float) -> list[Path]:
+    """Return the segments, open or complete, that may hold frames of a stretch of time.
 
-    The newest come first.
+    The newest come first. A segment is written to between the last write to the one before it and its own
+    last write. Two looks, because a file that is renamed during a look may be missing from it.
+
+    Parameters
+    ----------
+    start, end
+        Unix time, in seconds.
     """
     dated: list[tuple[float, Path]] = []
     for folder in writer_folders(root):
-        for path in folder.path.iterdir():
-            if path.suffix not in (OPEN, CLOSED):
+        begun = -math.inf
+        looks = (_numbers(folder.path, OPEN, CLOSED) for _ in range(2))
+        for number in sorted(set().union(*looks)):
+            found = _newest_name(folder.path / f"{number:08d}{OPEN}")
+            if found is None:  # it was shipped since it was listed
                 continue
-            with contextlib.suppress(FileNotFoundError):  # it was shipped meanwhile
-                changed = path.stat().st_mtime
-                if changed >= changed_since:
-                    dated.append((changed, path))
+            path, changed = found
+            if begun <= end and changed >= start:
+                dated.append((changed, path))
+            begun = changed
     return [path for _, path in sorted(dated, reverse=True)]
+
+
+def _newest_name(path: Path) -> tuple[Path, float] | None:
+    """Return the name that an open segment has by now, and when it was written to last."""
+    for name in (path, path.with_suffix(CLOSED)):
+        with contextlib.suppress(FileNotFoundError):
+            return name, name.stat().st_mtime
+    return None
+
+
+def _numbers(folder: Path, *suffixes: str) -> list[int]:
+    try:
+        names = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted({int(n.stem) for n in names if n.suffix in suffixes and n.stem.isdecimal()})

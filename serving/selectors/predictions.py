@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +18,17 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 from django.conf import settings
 
+from core.clock import now
 from core.ids import uuid7_time
 from datasets import lake
 from serving.prediction_log import LoggedRequest, decode_request, scan_frames, unshipped_files
 
+logger = logging.getLogger(__name__)
+
 #: The clock may differ so much between making an id and writing the record.
 _MARGIN = timedelta(minutes=1)
+#: So much of what waits to be shipped is looked through for an id, the newest first.
+_MOST_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +107,38 @@ def find_predictions(
 
     An id carries its time, so only the log's days around it are read. Unknown ids are left out.
     """
-    wanted = {str(one): one for one in prediction_ids if one.version == 7}
+    latest = (now() + _MARGIN).timestamp() * 1000
+    wanted = {
+        str(one): one for one in prediction_ids if one.version == 7 and one.int >> 80 < latest
+    }
     if not wanted:
         return {}
     moments = [uuid7_time(one) for one in wanted.values()]
-    start, end = min(moments) - _MARGIN, max(moments) + _MARGIN
     # Segments first: what is shipped between the two looks is then found by the second.
-    found = _find_in_segments(project_id, wanted, start)
-    missing = [text for text, one in wanted.items() if one not in found]
+    found = _find_in_segments(project_id, wanted, min(moments) - _MARGIN, max(moments) + _MARGIN)
+    missing = dict(zip(wanted, moments, strict=True))
+    for one in found:
+        del missing[str(one)]
     if missing:
-        found.update(_find_in_lake(project_id, missing, start, end))
+        found.update(_find_in_lake(project_id, missing))
     return found
 
 
 def _find_in_segments(
-    project_id: int, wanted: Mapping[str, UUID], start: datetime
+    project_id: int, wanted: Mapping[str, UUID], start: datetime, end: datetime
 ) -> dict[UUID, PredictionRecord]:
     found: dict[UUID, PredictionRecord] = {}
+    looked_through = 0
     root = Path(settings.PREDICTION_LOG_ROOT)
-    for path in unshipped_files(root, changed_since=start.timestamp()):
+    for path in unshipped_files(root, start=start.timestamp(), end=end.timestamp()):
         if len(found) == len(wanted):
             break
-        for request in _requests_in(path):
+        if looked_through > _MOST_BYTES:
+            logger.warning("too much of the prediction log waits to be shipped to look through it")
+            break
+        data = _read(path)
+        looked_through += len(data)
+        for request in _requests_in(data):
             if request.project_id != project_id:
                 continue
             for index, text in enumerate(request.prediction_ids):
@@ -130,14 +147,17 @@ def _find_in_segments(
     return found
 
 
-def _requests_in(path: Path) -> Iterator[LoggedRequest]:
+def _read(path: Path) -> bytes:
     for name in (path, path.with_suffix(".closed")):
-        try:
-            data = name.read_bytes()
-        except FileNotFoundError:  # closed, or shipped, since it was listed
-            continue
-        yield from map(decode_request, scan_frames(data).payloads)
-        return
+        with contextlib.suppress(FileNotFoundError):  # closed, or shipped, since it was listed
+            return name.read_bytes()
+    return b""
+
+
+def _requests_in(data: bytes) -> Iterator[LoggedRequest]:
+    for payload in scan_frames(data).payloads:
+        with contextlib.suppress(ValueError):  # the shipper tells of it
+            yield decode_request(payload)
 
 
 def _record_of(request: LoggedRequest, index: int) -> PredictionRecord:
@@ -156,13 +176,16 @@ def _record_of(request: LoggedRequest, index: int) -> PredictionRecord:
     )
 
 
-def _find_in_lake(
-    project_id: int, wanted: Sequence[str], start: datetime, end: datetime
-) -> dict[UUID, PredictionRecord]:
+def _find_in_lake(project_id: int, wanted: Mapping[str, datetime]) -> dict[UUID, PredictionRecord]:
+    start, end = min(wanted.values()) - _MARGIN, max(wanted.values()) + _MARGIN
+    days = {_day(moment + margin) for moment in wanted.values() for margin in (-_MARGIN, _MARGIN)}
     rows = lake.read_window(
         log_path(project_id),
-        partitions=_days(start, end),
-        where=_between(start, end) & pads.field("prediction_id").isin(list(wanted)),
+        partitions=[("day", "in", sorted(days))],
+        where=_between(start, end)
+        & (pads.field("prediction_id") >= min(wanted))
+        & (pads.field("prediction_id") <= max(wanted))
+        & pads.field("prediction_id").isin(list(wanted)),
     )
     if rows is None:
         return {}
@@ -192,5 +215,8 @@ def _between(start: datetime, end: datetime) -> Any:
 
 
 def _days(start: datetime, end: datetime) -> list[tuple[str, str, Any]]:
-    first, last = (moment.astimezone(UTC).date().isoformat() for moment in (start, end))
-    return [("day", ">=", first), ("day", "<=", last)]
+    return [("day", ">=", _day(start)), ("day", "<=", _day(end))]
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).date().isoformat()

@@ -1,25 +1,24 @@
-"""The log on disk and its way into the lake."""
+"""The log on disk: frames, records, and the writer that appends them."""
 
 from __future__ import annotations
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
+from typing import Any
 
+import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ids import uuid7
-from datasets import lake
-from serving.execution.shipping import Shipper
 from serving.prediction_log import (
     LoggedRequest,
     LogUnwritable,
@@ -28,44 +27,25 @@ from serving.prediction_log import (
     encode_frame,
     encode_request,
     scan_frames,
+    writer_folders,
 )
-from serving.selectors.predictions import (
-    find_predictions,
-    hourly_predictions,
-    log_path,
-    predictions,
+from tests.serving.samples import logged_request
+
+SOURCE = Path(__file__).resolve().parents[2]
+#: No noise of a test begins a frame by chance.
+noise = st.binary(max_size=30).map(lambda data: data.replace(b"\xf5", b""))
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**53), 2**53),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
 )
-
-PROJECT = 7
-AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-
-
-def request(rows: int = 1, *, project: int = PROJECT, at: datetime | None = None) -> LoggedRequest:
-    moment = at or datetime.now(UTC)
-    return LoggedRequest(
-        project_id=project,
-        endpoint_id=3,
-        deployment_id=4,
-        model_version_id=5,
-        request_id="r",
-        token_prefix="mls_x",
-        at=moment,
-        prediction_ids=[str(uuid7(int(moment.timestamp() * 1000))) for _ in range(rows)],
-        instances=[{"age": row, "job": "été"} for row in range(rows)],
-        predictions=["yes"] * rows,
-        probabilities=[[0.25, 0.75]] * rows,
-        latency_us=12,
-    )
-
-
-def shipped_ids(project: int = PROJECT) -> list[str]:
-    rows = lake.read_window(log_path(project), columns=["prediction_id"])
-    return [] if rows is None else sorted(rows["prediction_id"].to_pylist())
 
 
 @pytest.fixture
-def root(tmp_path: Path, lake_home: Path) -> Path:
-    return lake_home / "prediction-log"
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "log"
 
 
 @pytest.fixture
@@ -73,26 +53,90 @@ def writer(root: Path) -> SegmentWriter:
     return SegmentWriter(root, segment_seconds=3600)
 
 
-def test_a_record_is_read_as_it_was_written() -> None:
-    written = request(3, at=AT)
-    assert decode_request(encode_request(written)) == written
+def payloads_in(*paths: Path) -> list[bytes]:
+    return [one for path in sorted(paths) for one in scan_frames(path.read_bytes()).payloads]
+
+
+def wait_until(is_so: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    payloads=st.lists(st.binary(max_size=60), max_size=8),
-    garbage=st.lists(st.binary(max_size=30), min_size=9, max_size=9),
+    at=st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    instances=st.lists(st.dictionaries(st.text(), scalars, max_size=4), min_size=1, max_size=4),
+    request_id=st.text(),
+    has_probabilities=st.booleans(),
 )
-def test_intact_frames_are_found_between_garbage(
-    payloads: list[bytes], garbage: list[bytes]
+def test_a_record_is_read_as_it_was_written(
+    at: datetime, instances: list[dict[str, Any]], request_id: str, has_probabilities: bool
 ) -> None:
-    parts = [b""]
-    for payload, noise in zip(payloads, garbage, strict=False):
-        parts += [noise.replace(b"\xf5", b""), encode_frame(payload)]
-    tail = garbage[-1].replace(b"\xf5", b"")
-    scan = scan_frames(b"".join(parts) + tail)
-    assert scan.payloads == payloads
-    assert scan.torn_bytes == len(tail)
+    rows = len(instances)
+    written = LoggedRequest(
+        project_id=1,
+        endpoint_id=2,
+        deployment_id=3,
+        model_version_id=4,
+        request_id=request_id,
+        token_prefix="mls_x",
+        at=at,
+        prediction_ids=[f"id-{row}" for row in range(rows)],
+        instances=instances,
+        predictions=list(range(rows)),
+        probabilities=[[0.5, 0.5]] * rows if has_probabilities else None,
+        role="shadow",
+        latency_us=9,
+    )
+    assert decode_request(encode_request(written)) == written
+
+
+def test_probabilities_may_be_an_array() -> None:
+    written = logged_request(2)
+    values = {name: getattr(written, name) for name in LoggedRequest.__slots__}
+    from_array = LoggedRequest(**{**values, "probabilities": np.array([[0.25, 0.75]] * 2)})
+    assert encode_request(from_array) == encode_request(written)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ids": ["a"]},
+        {"predictions": []},
+        {"probabilities": [[1.0]]},
+        {"instances": None},
+        {"project": "7"},
+        {"project": None},
+        {"at": "yesterday"},
+        {"at": 1e40},
+    ],
+)
+def test_a_record_that_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
+    document = orjson.loads(encode_request(logged_request(2))) | changes
+    with pytest.raises(ValueError, match="not a logged request"):
+        decode_request(orjson.dumps(document))
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"7", b"{}", b'{"at": 1}', b"\xf5", b"null"])
+def test_a_payload_that_is_no_record_is_refused(payload: bytes) -> None:
+    with pytest.raises(ValueError, match="not a logged request"):
+        decode_request(payload)
+
+
+@settings(max_examples=60, deadline=None)
+@given(payloads=st.lists(st.tuples(noise, st.binary(max_size=60)), max_size=8), tail=noise)
+def test_intact_frames_are_found_between_garbage(
+    payloads: Sequence[tuple[bytes, bytes]], tail: bytes
+) -> None:
+    data = b"".join(garbage + encode_frame(payload) for garbage, payload in payloads)
+    scan = scan_frames(data + tail)
+    assert scan.payloads == [payload for _, payload in payloads]
+    assert scan.torn_bytes == 0
+    assert scan.damaged_bytes == sum(len(garbage) for garbage, _ in payloads) + len(tail)
 
 
 @settings(max_examples=60, deadline=None)
@@ -102,211 +146,41 @@ def test_intact_frames_are_found_between_garbage(
 def test_a_file_that_ends_anywhere_gives_all_whole_frames_before(
     payloads: list[bytes], data: st.DataObject
 ) -> None:
-    whole = b"".join(map(encode_frame, payloads))
-    cut = data.draw(st.integers(0, len(whole)))
-    found = scan_frames(whole[:cut]).payloads
-    assert found == payloads[: len(found)]
-    assert sum(len(encode_frame(one)) for one in payloads[: len(found) + 1]) > cut or len(
-        found
-    ) == len(payloads)
+    frames = [encode_frame(payload) for payload in payloads]
+    cut = data.draw(st.integers(0, sum(map(len, frames))))
+    whole = 0
+    while whole < len(frames) and sum(map(len, frames[: whole + 1])) <= cut:
+        whole += 1
+    scan = scan_frames(b"".join(frames)[:cut])
+    assert scan.payloads == payloads[:whole]
+    assert scan.torn_bytes == cut - sum(map(len, frames[:whole]))
+    assert scan.damaged_bytes == 0
 
 
-def test_a_flipped_bit_costs_one_frame_only(writer: SegmentWriter, root: Path) -> None:
-    requests = [request() for _ in range(3)]
-    for one in requests:
-        writer.append(encode_request(one))
-    writer.close()
-    (path,) = root.glob("*/*.closed")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    Shipper(root).ship()
-    assert shipped_ids() == sorted(requests[i].prediction_ids[0] for i in (0, 2))
-    assert len(list((root / "quarantine").iterdir())) == 1
-
-
-def test_predictions_are_shipped_once_with_all_that_is_known(
-    writer: SegmentWriter, root: Path
+@settings(max_examples=60, deadline=None)
+@given(
+    payloads=st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=5), data=st.data()
+)
+def test_a_flipped_bit_costs_no_frame_but_its_own(
+    payloads: list[bytes], data: st.DataObject
 ) -> None:
-    mine, others = request(2), request(project=8)
-    writer.append(encode_request(mine))
-    writer.append(encode_request(others))
+    frames = [encode_frame(payload.replace(b"\xf5", b"-")) for payload in payloads]
+    hurt = data.draw(st.integers(0, len(frames) - 1))
+    content = bytearray(frames[hurt])
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= 1 << data.draw(st.integers(0, 7))
+    before = [scan_frames(frame).payloads[0] for frame in frames]
+    scan = scan_frames(b"".join([*frames[:hurt], bytes(content), *frames[hurt + 1 :]]))
+    assert scan.payloads == before[:hurt] + before[hurt + 1 :]
+    assert scan.damaged_bytes + scan.torn_bytes == len(content)
+
+
+def test_nothing_is_made_before_the_first_append(writer: SegmentWriter, root: Path) -> None:
     writer.close()
-    assert Shipper(root).ship() == 3
-    assert Shipper(root).ship() == 0
-    assert list(root.glob("*/*")) == []
-    rows = predictions(
-        project_id=PROJECT, endpoint_id=3, start=mine.at, end=mine.at + timedelta(seconds=1)
-    )
-    assert rows is not None
-    row = rows.sort_by("prediction_id").to_pylist()[0]
-    assert row["at"] == mine.at
-    assert row["features"] == '{"age":0,"job":"été"}' or row["features"].startswith('{"age":1')
-    assert (row["prediction"], row["probabilities"]) == ('"yes"', [0.25, 0.75])
-    assert shipped_ids(8) == list(others.prediction_ids)
-    counts = hourly_predictions(
-        project_ids=[PROJECT, 8], start=mine.at - timedelta(hours=1), end=mine.at + timedelta(1)
-    )
-    assert sum(counts.values()) == 3
+    assert not root.exists()
 
 
-def test_a_shipper_that_died_before_it_removed_the_files_ships_nothing_twice(
-    writer: SegmentWriter, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = request(), request()
-    writer.append(encode_request(first))
-    writer.rotate_if_due()
-    writer._close_segment()
-
-    def die(self: Path, missing_ok: bool = False) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", die)
-        with pytest.raises(KeyboardInterrupt):
-            Shipper(root).ship()
-    assert shipped_ids() == list(first.prediction_ids)
-    writer.append(encode_request(second))
-    writer.close()
-    Shipper(root).ship()
-    assert shipped_ids() == sorted([*first.prediction_ids, *second.prediction_ids])
-
-
-def test_the_open_segment_of_a_living_writer_is_left_alone(
-    writer: SegmentWriter, root: Path
-) -> None:
-    one = request()
-    writer.append(encode_request(one))
-    assert Shipper(root).ship() == 0
-    writer.append(encode_request(one))
-    writer.close()
-    assert Shipper(root).ship() == 2
-
-
-def test_a_segment_is_closed_by_age_and_by_size(root: Path) -> None:
-    by_age = SegmentWriter(root / "a", segment_seconds=0.05)
-    by_age.append(b"x")
-    deadline = threading.Event()
-    for _ in range(100):
-        if list((root / "a").glob("*/*.closed")):
-            break
-        deadline.wait(0.05)
-    assert len(list((root / "a").glob("*/*.closed"))) == 1
-    by_size = SegmentWriter(root / "b", segment_seconds=3600, segment_bytes=100)
-    for _ in range(4):
-        by_size.append(b"x" * 60)
-    assert len(list((root / "b").glob("*/*.closed"))) == 2
-
-
-def test_threads_append_whole_frames(writer: SegmentWriter, root: Path) -> None:
-    def work(name: int) -> None:
-        for number in range(50):
-            writer.append(f"{name}:{number}".encode() * 50)
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    writer.close()
-    (path,) = root.glob("*/*.closed")
-    scan = scan_frames(path.read_bytes())
-    assert (len(scan.payloads), scan.damaged_bytes, scan.torn_bytes) == (200, 0, 0)
-
-
-def test_a_full_disk_refuses_and_leaves_nothing_half_written(
-    writer: SegmentWriter, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer.append(b"first")
-    real = os.write
-
-    def full(descriptor: int, data: bytes) -> int:
-        real(descriptor, data[:3])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
-        with pytest.raises(LogUnwritable):
-            writer.append(b"lost")
-    writer.append(b"second")
-    writer.close()
-    (path,) = root.glob("*/*.closed")
-    scan = scan_frames(path.read_bytes())
-    assert (scan.payloads, scan.torn_bytes) == ([b"first", b"second"], 0)
-
-
-def test_a_fork_writes_to_a_folder_of_its_own(writer: SegmentWriter, root: Path) -> None:
-    writer.append(b"parent")
-    writer._pid = -1  # as the child of a fork finds it
-    writer.append(b"child")
-    assert len(list(root.glob("*/*.open"))) == 2
-
-
-def test_predictions_are_found_before_and_after_they_are_shipped(
-    writer: SegmentWriter, root: Path
-) -> None:
-    one = request(2)
-    ids = [UUID(text) for text in one.prediction_ids]
-    unknown = uuid7()
-
-    def found() -> dict[UUID, object]:
-        asked = [*ids, unknown, UUID(int=0)]
-        records = find_predictions(project_id=PROJECT, prediction_ids=asked)
-        return {key: (record.features, record.prediction) for key, record in records.items()}
-
-    expected = {key: (dict(one.instances[i]), "yes") for i, key in enumerate(ids)}
-    writer.append(encode_request(one))
-    assert found() == expected
-    assert find_predictions(project_id=8, prediction_ids=ids) == {}
-    writer.close()
-    assert found() == expected
-    Shipper(root).ship()
-    assert found() == expected
-    assert find_predictions(project_id=8, prediction_ids=ids) == {}
-
-
-_WRITE_AND_DIE = """
-import os, signal, sys
-from pathlib import Path
-from serving.prediction_log import SegmentWriter
-writer = SegmentWriter(Path(sys.argv[1]), segment_seconds=3600)
-for payload in sys.stdin.buffer.read().split(b"\\n"):
-    writer.append(payload)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_what_a_killed_process_has_written_is_shipped(root: Path) -> None:
-    requests = [request() for _ in range(20)]
-    ended = subprocess.run(
-        [sys.executable, "-c", _WRITE_AND_DIE, str(root)],
-        input=b"\n".join(map(encode_request, requests)),
-        cwd=Path(__file__).resolve().parents[2],
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL
-    assert Shipper(root).ship() == 20
-    assert shipped_ids() == sorted(one.prediction_ids[0] for one in requests)
-
-
-def test_small_files_are_put_together(writer: SegmentWriter, root: Path) -> None:
-    shipper = Shipper(root)
-    ids: list[str] = []
-    for _ in range(3):
-        one = request()
-        ids += one.prediction_ids
-        writer.append(encode_request(one))
-        writer._close_segment()
-        shipper.ship()
-    lake.compact(log_path(PROJECT))
-    table = lake.open_table(log_path(PROJECT))
-    assert table is not None
-    assert len(table.file_uris()) == 1
-    assert shipped_ids() == sorted(ids)
-
-
-def test_the_time_of_one_append_is_small(writer: SegmentWriter) -> None:
-    """Not a promise about speed: only that an append is one short call and no more."""
+def test_an_append_is_one_short_call_to_the_operating_system(writer: SegmentWriter) -> None:
     calls: list[int] = []
     real: Callable[[int, bytes], int] = os.write
 
@@ -317,5 +191,192 @@ def test_the_time_of_one_append_is_small(writer: SegmentWriter) -> None:
     writer.append(b"opens the segment")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "write", counted)
-        writer.append(encode_request(request(100)))
+        writer.append(encode_request(logged_request(100)))
     assert len(calls) == 1
+
+
+def test_a_segment_is_closed_by_age(root: Path) -> None:
+    writer = SegmentWriter(root, segment_seconds=0.05)
+    writer.append(b"x")
+    assert wait_until(lambda: bool(list(root.glob("*/00000001.closed"))))
+    writer.append(b"y")
+    assert wait_until(lambda: bool(list(root.glob("*/00000002.closed"))))
+    writer.close()
+
+
+def test_a_segment_is_closed_by_size(root: Path) -> None:
+    writer = SegmentWriter(root, segment_seconds=3600, segment_bytes=100)
+    for _ in range(5):
+        writer.append(b"x" * 60)
+    assert wait_until(lambda: len(list(root.glob("*/*.closed"))) == 2)
+    assert len(list(root.glob("*/*.open"))) == 1
+    writer.close()
+
+
+def test_a_segment_that_cannot_be_closed_keeps_later_ones_waiting(
+    writer: SegmentWriter, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> Path:
+        raise OSError(errno.EIO, "Input/output error")
+
+    writer.append(b"first")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            writer.rotate()
+    writer.append(b"second")
+    assert not list(root.glob("*/*.closed"))
+    writer.rotate()
+    assert payloads_in(*root.glob("*/*.closed")) == [b"first", b"second"]
+
+
+def test_threads_append_whole_frames(root: Path) -> None:
+    writer = SegmentWriter(root, segment_bytes=20_000)
+
+    def work(name: int) -> None:
+        for number in range(50):
+            writer.append(f"{name}:{number} ".encode() * 50)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+    paths = list(root.glob("*/*.closed"))
+    assert len(paths) > 1
+    found = payloads_in(*paths)
+    assert (len(found), len(set(found))) == (200, 200)
+
+
+def test_a_full_disk_refuses_and_leaves_nothing_half_written(
+    writer: SegmentWriter, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.append(b"first")
+    real = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        return real(descriptor, data[:3])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(LogUnwritable):
+            writer.append(b"lost")
+    writer.append(b"second")
+    writer.close()
+    (path,) = root.glob("*/*.closed")
+    scan = scan_frames(path.read_bytes())
+    assert (scan.payloads, scan.torn_bytes, scan.damaged_bytes) == ([b"first", b"second"], 0, 0)
+
+
+_FILL_UP = """
+import resource, sys, signal
+from pathlib import Path
+from serving.prediction_log import LogUnwritable, SegmentWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+writer = SegmentWriter(Path(sys.argv[1]), segment_seconds=3600)
+for number in range(12):
+    try:
+        writer.append(b"%02d" % number * 50)
+    except LogUnwritable as refusal:
+        print(number, refusal.code)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+writer.append(b"room again")
+"""
+
+
+def test_a_file_that_may_not_grow_refuses_until_there_is_room(root: Path) -> None:
+    ended = _run(_FILL_UP, root)
+    assert ended.stdout.split() == [
+        *("8", "prediction_log_unwritable", "9", "prediction_log_unwritable"),
+        *("10", "prediction_log_unwritable", "11", "prediction_log_unwritable"),
+    ]
+    assert ended.stderr.count("cannot be written") == 1, "one line for each refusal fills the disk"
+    expected = [b"%02d" % number * 50 for number in range(8)]
+    assert payloads_in(*root.glob("*/*.open")) == [*expected, b"room again"]
+
+
+def test_a_descriptor_that_broke_is_replaced_at_the_next_rotation(
+    writer: SegmentWriter, root: Path
+) -> None:
+    writer.append(b"first")
+    segment = writer._segment
+    assert segment is not None
+    read_only = os.open(segment.path, os.O_RDONLY)
+    os.dup2(read_only, segment.descriptor)
+    os.close(read_only)
+    with pytest.raises(LogUnwritable):
+        writer.append(b"lost")
+    writer.rotate()
+    writer.append(b"second")
+    writer.close()
+    assert payloads_in(*root.glob("*/*.closed")) == [b"first", b"second"]
+
+
+def test_a_folder_that_somebody_removed_is_made_again(
+    writer: SegmentWriter, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer.append(b"lost")
+    (folder,) = root.iterdir()
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    writer.rotate()
+    assert "predictions are lost" in caplog.text
+    writer.append(b"second")
+    writer.close()
+    assert payloads_in(*root.glob("*/*.closed")) == [b"second"]
+
+
+_FORK = """
+import os, sys, threading, time
+from pathlib import Path
+from serving.prediction_log import SegmentWriter, writer_folders
+root = Path(sys.argv[1])
+writer = SegmentWriter(root, segment_seconds=3600)
+writer.append(b"parent")
+parents = writer_folders(root)[0]
+with writer._lock:  # as another thread may hold it at the moment of the fork
+    child = os.fork()
+if child == 0:
+    time.sleep(0.2)
+    writer.append(b"child")
+    with parents.claimed() as is_dead:
+        print("parent locked" if not is_dead else "parent unlocked", flush=True)
+    sys.stdin.read()
+    with parents.claimed() as is_dead:
+        print("parent locked" if not is_dead else "parent unlocked", flush=True)
+    os._exit(0)
+time.sleep(0.6)
+os._exit(0)
+"""
+
+
+def test_a_fork_writes_to_a_folder_of_its_own_and_keeps_no_lock_of_its_parent(root: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _FORK, str(root)],
+        cwd=SOURCE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.wait(timeout=30)
+        process.stdin.close()
+        assert process.stdout.read().splitlines() == ["parent locked", "parent unlocked"]
+    folders = writer_folders(root)
+    assert [payloads_in(*one.path.glob("*.open")) for one in folders] == [[b"parent"], [b"child"]]
+
+
+def _run(script: str, root: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, str(root)],
+        cwd=SOURCE,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )

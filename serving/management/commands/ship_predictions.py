@@ -31,13 +31,13 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="ship what is there, then end")
 
     def handle(self, *args: Any, once: bool, **options: Any) -> None:
-        shipper = Shipper(Path(settings.PREDICTION_LOG_ROOT))
-        if once:
-            self.stdout.write(f"{shipper.ship()} predictions shipped")
-            return
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        shipper = Shipper(Path(settings.PREDICTION_LOG_ROOT), should_stop=stop.is_set)
+        if once:
+            self.stdout.write(f"{shipper.ship()} predictions shipped")
+            return
         keep_sign_of_life("shipper")
         pause = _PAUSE_SECONDS
         while not stop.wait(pause):
