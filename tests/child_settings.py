@@ -12,3 +12,4 @@ JOB_HANDLERS = {
     for name in ["count_up", "refuse", "break_down", "refuse_at_the_end", "die", "eat_memory"]
 }
 JOB_FAILURE_HANDLERS = dict.fromkeys(JOB_HANDLERS, "tests.jobs.handlers.note_failure")
+ROUTING_TICK_SECONDS = 0.4
