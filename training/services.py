@@ -19,7 +19,7 @@ from models_registry import services as registry
 from models_registry.models import Task
 from training.errors import DataNotReady, FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import default_estimator, estimator_named, validated_params
-from training.execution.fitting import FEWEST_ROWS, MOST_CLASSES
+from training.limits import FEWEST_ROWS, MOST_CLASSES
 from training.models import TrainingRun
 
 #: An integer target with at most this many distinct values is taken for classes.

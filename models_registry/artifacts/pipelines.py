@@ -2,15 +2,15 @@
 
 A skops file lists the types that it wants to make. Only scikit-learn's harmless ones and the few below are
 made; the list is the server's and never the one that the file declares.
+
+skops looks at all of scikit-learn when it is imported, which takes a second: it is imported where it is used.
 """
 
 from __future__ import annotations
 
 import zipfile
 
-import skops.io
 from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from core.errors import Invalid, Unsupported
 
@@ -41,6 +41,8 @@ class ArtifactUnreadable(Unsupported):
 
 def dump_pipeline(pipeline: Pipeline) -> bytes:
     """Return a fitted pipeline as a skops file (compressed)."""
+    import skops.io
+
     data: bytes = skops.io.dumps(pipeline, compression=zipfile.ZIP_DEFLATED)
     return data
 
@@ -55,6 +57,9 @@ def load_pipeline(data: bytes) -> Pipeline:
     ArtifactUnreadable
         The file is damaged, or is a pickle (which is never opened).
     """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     if data.startswith(_PICKLE_MAGICS):
         raise ArtifactUnreadable("Pickle and joblib files are never opened; send a skops file.")
     if not data.startswith(_ZIP_MAGIC):

@@ -22,16 +22,13 @@ from models_registry.signatures import Signature, columns_from_frame, infer_sign
 from training.errors import FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import build_estimator, estimator_named, validated_params
 from training.evaluation import baseline_metrics, metrics_of, plots_of
+from training.limits import FEWEST_ROWS, MOST_CLASSES
 from training.pipeline import build_pipeline, choose_columns, leakage_suspects
 from training.splits import folds_of, split_rows
 
 Task = Literal["classification", "regression"]
 Progress = Callable[[float, str, str], None]
 
-#: Fewer labelled rows than this are not worth a model.
-FEWEST_ROWS = 20
-#: More classes than this are taken for an identifier or a number.
-MOST_CLASSES = 100
 _IMPORTANCE_ROWS = 1_000
 _REFERENCE_ROWS = 50_000
 _PACKAGES = ("scikit-learn", "numpy", "pandas", "skops", "skl2onnx", "onnxruntime")
