@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
@@ -17,6 +18,12 @@ from accounts.services import create_token
 from jobs import execution as job_execution
 from jobs.models import Job, JobStatus
 from serving.routing import forget_routing
+
+# A busy machine is no fault of the product.
+hypothesis.settings.register_profile(
+    "product", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("product")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

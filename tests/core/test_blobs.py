@@ -17,7 +17,10 @@ def store() -> BlobStore:
     return default_store()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.binary(max_size=3000))
 def test_a_blob_comes_back_under_its_sha256(store: BlobStore, data: bytes) -> None:
     blob = store.put_bytes(data)

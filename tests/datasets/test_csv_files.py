@@ -180,7 +180,10 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r\n"), max_size=8)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(rows=st.lists(st.tuples(_TEXT, _TEXT), min_size=1, max_size=20))
 def test_what_the_csv_module_writes_is_read_back(
     opened: Opened, rows: list[tuple[str, str]]

@@ -1,8 +1,7 @@
-"""The web process dies under load: every prediction that was answered is in the lake, once."""
+"""Web and shipper die under load: every prediction that was answered is in the lake, once."""
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import os
@@ -11,6 +10,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,6 @@ from mlops_site.supervisor.console import Console
 from mlops_site.supervisor.ports import choose_port
 from mlops_site.supervisor.supervision import Supervisor
 from models_registry.models import ModelVersion
-from serving.execution.shipping import Shipper
 from serving.models import Endpoint
 from serving.selectors.predictions import log_path
 from tests.faults.conftest import ROOT
@@ -46,6 +47,7 @@ pytestmark = [pytest.mark.process]
 
 _START_SECONDS = 90.0
 _CLIENTS = 4
+_ANSWERS = 200
 
 
 class Load:
@@ -75,50 +77,48 @@ class Load:
             thread.join()
 
     def _ask(self) -> None:
-        link: http.client.HTTPConnection | None = None
         while not self._stop.is_set():
-            try:
-                link = link or http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-                link.request("POST", "/api/v1/endpoints/tumour/predict/", self._body, self._headers)
-                answer = link.getresponse()
-                content = answer.read()
-            except (OSError, http.client.HTTPException):
-                self.broken += 1
-                link = None
-                time.sleep(0.05)
-                continue
-            if answer.status == http.client.OK:
-                self.answered += json.loads(content)["prediction_ids"]
-            else:
-                self.refused[answer.status] += 1
+            with closing(HTTPConnection("127.0.0.1", self._port, timeout=10)) as link:
+                try:
+                    while not self._stop.is_set():
+                        self._ask_once(link)
+                except (OSError, HTTPException):
+                    self.broken += 1
+                    time.sleep(0.05)
+
+    def _ask_once(self, link: HTTPConnection) -> None:
+        link.request("POST", "/api/v1/endpoints/tumour/predict/", self._body, self._headers)
+        with link.getresponse() as answer:
+            content = answer.read()
+        if answer.status == HTTPStatus.OK:
+            self.answered += json.loads(content)["prediction_ids"]
+        else:
+            self.refused[answer.status] += 1
 
 
 @pytest.fixture
-def web(
+def supervisor(
     transactional_db: None,
     settings: Settings,
     lake_home: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[[], tuple[Supervisor, Child, int]]]:
-    """Return a function that starts the web server on the test's database."""
+) -> Iterator[Supervisor]:
+    """Return what starts programs on the test's database."""
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.child_settings")
     monkeypatch.setenv("TEST_DATABASE_NAME", str(connection.settings_dict["NAME"]))
     monkeypatch.setenv("MLOPS_HOME", str(lake_home))
-    output = io.StringIO()
-    supervisor = Supervisor(
-        console=Console(output, coloured=False), folder=ROOT, grace_seconds=2, last_grace_seconds=3
+    made = Supervisor(
+        console=Console(io.StringIO(), coloured=False),
+        folder=ROOT,
+        grace_seconds=2,
+        last_grace_seconds=3,
     )
-
-    def start() -> tuple[Supervisor, Child, int]:
-        port = choose_port("127.0.0.1", None, default=8100)
-        return supervisor, supervisor.start(programs.web(host="127.0.0.1", port=port)), port
-
-    yield start
-    supervisor.end()
+    yield made
+    made.end()
 
 
-def test_every_answered_prediction_is_in_the_lake_once_although_web_was_killed(
-    web: Callable[[], tuple[Supervisor, Child, int]],
+def test_every_answered_prediction_is_in_the_lake_once_although_web_and_shipper_were_killed(
+    supervisor: Supervisor,
     endpoint: Endpoint,  # noqa: F811
     champion: ModelVersion,  # noqa: F811
     principal: Principal,
@@ -131,26 +131,35 @@ def test_every_answered_prediction_is_in_the_lake_once_although_web_was_killed(
         name="load",
         scopes=[Scope.PREDICT],
     )
-    supervisor, child, port = web()
+    log_root = lake_home / "prediction-log"
+
+    def wait_until(is_so: Callable[[], bool]) -> None:
+        assert supervisor.wait_until(is_so, timeout_seconds=_START_SECONDS)
+
+    port = choose_port("127.0.0.1", None, default=8100)
+    web = supervisor.start(programs.web(host="127.0.0.1", port=port))
+    shipper = supervisor.start(programs.shipper())
     with Load(port, secret) as load:
-        assert supervisor.wait_until(
-            lambda: len(load.answered) > 200, timeout_seconds=_START_SECONDS
-        )
-        _kill_all(child)
+        wait_until(lambda: len(load.answered) > _ANSWERS and bool(_shipped(project.pk)))
+        _wait_for_work(log_root)
+        _kill_all(shipper)
+        _kill_all(web)
         before = len(load.answered)
-        assert supervisor.wait_until(
-            lambda: len(load.answered) > before + 200, timeout_seconds=_START_SECONDS
-        )
-        _kill_all(child)
+        wait_until(lambda: len(load.answered) > before + _ANSWERS)
+        _kill_all(web)
     assert load.broken > 0
-    shipper = Shipper(lake_home / "prediction-log")
-    deadline = time.monotonic() + 20
-    while not _is_shipped(load.answered, project.pk) and time.monotonic() < deadline:
-        shipper.ship()
-        time.sleep(0.2)
+    wait_until(lambda: {one.name for one in log_root.iterdir()} == {"shipper.lock"})
     counts = Counter(_shipped(project.pk))
     assert [one for one in load.answered if counts[one] != 1] == []
     assert max(counts.values()) == 1
+    assert (web.starts >= 2, shipper.starts) == (True, 2)
+
+
+def _wait_for_work(log_root: Path) -> None:
+    """Wait for the moment at which the shipper has something to do."""
+    deadline = time.monotonic() + 5
+    while not any(log_root.glob("*/*.closed")) and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 def _kill_all(child: Child) -> None:
@@ -164,7 +173,3 @@ def _kill_all(child: Child) -> None:
 def _shipped(project_id: int) -> list[str]:
     rows = lake.read_window(log_path(project_id), columns=["prediction_id"])
     return [] if rows is None else rows["prediction_id"].to_pylist()
-
-
-def _is_shipped(ids: list[str], project_id: int) -> bool:
-    return set(ids) <= set(_shipped(project_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.contrib.auth.models import User
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from accounts.models import Role
 from accounts.principals import Principal
@@ -21,6 +22,13 @@ from models_registry.models import ModelVersion, RegisteredModel
 from tests.models_registry.fitting import fit, validated
 
 MakeVersion = Callable[..., ModelVersion]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Let OpenMP use one thread: several wait busily for each other on a machine that has other work."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

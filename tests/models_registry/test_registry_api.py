@@ -353,11 +353,10 @@ def test_lists_take_as_many_queries_for_many_rows_as_for_few(
     where = f"{V1}/" + address.format(model=RegisteredModel.objects.get(name="model 0").pk)
     client = api(Role.VIEWER)
     few = count_queries(client, where)
-    for number in range(1, 3):
-        one_more(number)
+    one_more(1)
     with django_assert_num_queries(few):
         answer = client.get(where)
-    assert answer.json()["count"] >= 3
+    assert answer.json()["count"] >= 2
     assert few <= 12
 
 

@@ -90,7 +90,7 @@ def same(left: Columns, right: Columns) -> bool:
 
 
 @given(signature_and_records())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_rows_survive_the_wire(case: tuple[Signature, list[dict[str, Any]]]) -> None:
     signature, records = case
     columns = columns_from_records(signature, records)
@@ -102,7 +102,7 @@ def test_rows_survive_the_wire(case: tuple[Signature, list[dict[str, Any]]]) -> 
 
 
 @given(signature_and_records())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_columns_say_the_same_as_rows(case: tuple[Signature, list[dict[str, Any]]]) -> None:
     signature, records = case
     lists = {name: [record[name] for record in records] for name in signature.names}
@@ -121,7 +121,7 @@ def test_a_signature_survives_being_stored(signature: Signature) -> None:
     st.data(),
     st.sampled_from([[], {}, "text", 1.5, True, None, 10**400, float("nan"), float("inf")]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_strange_value_is_refused_or_means_itself(
     case: tuple[Signature, list[dict[str, Any]]], data: st.DataObject, strange: Any
 ) -> None:

@@ -70,14 +70,14 @@ def fast_lane(client: Client) -> Callable[..., Answer | None]:
             **environ,
         }
         parts = FastLane(django)(plain, lambda *args: started.append(args))
-        return None if passed_on else Answer(*started[0], b"".join(parts))
+        return None if passed_on else Answer(started[0][0], started[0][1], b"".join(parts))
 
     return ask
 
 
 def secret_of(client: APIClient) -> str:
-    credentials: str = client._credentials["HTTP_AUTHORIZATION"]
-    return credentials.removeprefix("Bearer ")
+    sent: dict[str, str] = vars(client)["_credentials"]
+    return sent["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
 
 
 def without_ids(answer: dict[str, Any]) -> dict[str, Any]:
@@ -121,14 +121,15 @@ def test_fast_lane_and_view_give_the_same_answer(
     api: Api, endpoint: Endpoint, fast_lane: Callable[..., Answer | None]
 ) -> None:
     client = api(Role.VIEWER)
-    for body in (
+    bodies: list[Any] = [
         {"instances": [ROW]},
         {"instances": []},
         {"instances": [{**ROW, "mean radius": "big"}]},
         {"instances": [{"mean radius": 1.0}]},
         {"rows": []},
         [],
-    ):
+    ]
+    for body in bodies:
         slow = client.post(URL, body, format="json")
         fast = fast_lane(secret_of(client), body)
         assert fast is not None
