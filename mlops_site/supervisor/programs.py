@@ -52,7 +52,6 @@ def worker() -> Program:
         # On SIGTERM the worker does not wait for the end of its tasks however long they take.
         environment={
             "REMAP_SIGTERM": "SIGQUIT",
-            "PYTHONWARNINGS": _QUIET,
             **_WITHOUT_CHECKS,
         },
     )
