@@ -46,5 +46,10 @@ class ProjectAdminMixin:
 
 
 def _is_member(request: HttpRequest) -> bool:
-    user = request.user
-    return bool(user.is_active and user.is_staff and visible_projects(user).exists())
+    """Whether the user belongs to any project; asked for every entry of the menu, answered once."""
+    kept: bool | None = getattr(request, "_is_member", None)
+    if kept is None:
+        user = request.user
+        kept = bool(user.is_active and user.is_staff and visible_projects(user).exists())
+        request._is_member = kept  # type: ignore[attr-defined]
+    return kept

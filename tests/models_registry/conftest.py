@@ -18,7 +18,7 @@ from accounts.principals import Principal
 from accounts.selectors import principal_of_user
 from core.blobs import default_store
 from models_registry import services
-from models_registry.models import ModelVersion, RegisteredModel
+from models_registry.models import ModelVersion, RegisteredModel, VersionStatus
 from tests.models_registry.fitting import fit, validated
 
 MakeVersion = Callable[..., ModelVersion]
@@ -87,6 +87,19 @@ def make_version(principal: Principal, model: RegisteredModel) -> MakeVersion:
         )
 
     return make
+
+
+@pytest.fixture
+def bare_version(model: RegisteredModel) -> ModelVersion:
+    """A ready version that is nothing but a row: no files, no gate results."""
+    return ModelVersion.objects.create(
+        model=model,
+        number=1,
+        status=VersionStatus.READY,
+        task="classification",
+        estimator="logistic",
+        artifact_digest="0" * 64,
+    )
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ Kind = Literal["binary", "multiclass", "regression"]
 ROWS = 400
 TRAINED = 300
 PARAMS: dict[str, dict[str, Any]] = {
-    "random_forest": {"n_estimators": 15},
-    "hist_gradient_boosting": {"max_iter": 15},
+    "random_forest": {"n_estimators": 6},
+    "hist_gradient_boosting": {"max_iter": 8},
 }
 
 

@@ -128,9 +128,9 @@ def test_a_failed_gate_blocks_promotion_and_is_named(
 @pytest.mark.parametrize("validation", list(Validation))
 @pytest.mark.parametrize("status", list(VersionStatus))
 def test_only_ready_and_validated_versions_become_champion(
-    status: VersionStatus, validation: Validation, make_version: MakeVersion, principal: Principal
+    status: VersionStatus, validation: Validation, bare_version: ModelVersion, principal: Principal
 ) -> None:
-    version = make_version(judged=False)
+    version = bare_version
     ModelVersion.objects.filter(pk=version.pk).update(status=status, validation=validation)
     if status == VersionStatus.READY and validation in (Validation.PASSED, Validation.WAIVED):
         assert services.promote(principal=principal, version=version).version == version
@@ -158,10 +158,10 @@ def test_only_ready_and_validated_versions_become_champion(
     ],
 )
 def test_reserved_and_malformed_aliases_are_refused(
-    name: str, make_version: MakeVersion, principal: Principal
+    name: str, bare_version: ModelVersion, principal: Principal
 ) -> None:
     with pytest.raises(AliasNameRefused) as refused:
-        services.promote(principal=principal, version=make_version(), alias=name)
+        services.promote(principal=principal, version=bare_version, alias=name)
     assert refused.value.field == "alias"
 
 

@@ -38,9 +38,9 @@ def test_every_state_is_in_its_mapping() -> None:
 
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(VersionStatus, VersionStatus)))
 def test_a_version_moves_as_the_mapping_says(
-    old: VersionStatus, new: VersionStatus, make_version: MakeVersion, principal: Principal
+    old: VersionStatus, new: VersionStatus, bare_version: ModelVersion, principal: Principal
 ) -> None:
-    version = make_version(judged=False)
+    version = bare_version
     ModelVersion.objects.filter(pk=version.pk).update(status=old)
     AuditEvent.objects.all().delete()
     if new in NEXT_STATUSES[old]:
@@ -58,9 +58,9 @@ def test_a_version_moves_as_the_mapping_says(
 
 @pytest.mark.parametrize("old", list(VersionStatus))
 def test_release_is_for_quarantined_versions_only(
-    old: VersionStatus, make_version: MakeVersion, principal: Principal
+    old: VersionStatus, bare_version: ModelVersion, principal: Principal
 ) -> None:
-    version = make_version(judged=False)
+    version = bare_version
     ModelVersion.objects.filter(pk=version.pk).update(status=old)
     if old == VersionStatus.QUARANTINED:
         released = services.release(principal=principal, version=version)
@@ -72,9 +72,9 @@ def test_release_is_for_quarantined_versions_only(
 
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(Validation, Validation)))
 def test_a_validation_moves_as_the_mapping_says(
-    old: Validation, new: Validation, make_version: MakeVersion
+    old: Validation, new: Validation, bare_version: ModelVersion
 ) -> None:
-    version = make_version(judged=False)
+    version = bare_version
     version.validation = old
     version.save()
     if new in NEXT_VALIDATIONS[old]:
@@ -97,11 +97,11 @@ def test_no_mapping_lets_a_failed_version_pass_but_an_evaluation_or_a_waiver() -
 def test_an_approval_moves_as_the_mapping_says(
     old: Status,
     new: Status,
-    make_version: MakeVersion,
+    bare_version: ModelVersion,
     principal: Principal,
     principal_as: Callable[[Role], Principal],
 ) -> None:
-    request = services.request_approval(principal=principal, version=make_version())
+    request = services.request_approval(principal=principal, version=bare_version)
     ApprovalRequest.objects.filter(pk=request.pk).update(status=old)
     second = principal_as(Role.DEPLOYER)
     moves: dict[Status, Callable[[], object]] = {
