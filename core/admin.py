@@ -50,7 +50,16 @@ _STATE_TONES = {
     ),
     **dict.fromkeys(["running", "building", "queued", "pending", "scheduled"], "busy"),
     **dict.fromkeys(
-        ["cancelled", "stopped", "waived", "acknowledged", "inconclusive", "expired"], "warn"
+        [
+            "cancelled",
+            "stopped",
+            "waived",
+            "acknowledged",
+            "inconclusive",
+            "expired",
+            "approval_needed",
+        ],
+        "warn",
     ),
 }
 

@@ -10,6 +10,7 @@ from retraining.wealth_chart import WealthChart, draw
 
 _TONES = {
     RetrainVerdict.PROMOTED: "good",
+    RetrainVerdict.APPROVAL_NEEDED: "warn",
     RetrainVerdict.KEPT: "calm",
     RetrainVerdict.INCONCLUSIVE: "warn",
     RetrainVerdict.NOT_ENOUGH_DATA: "warn",
@@ -58,6 +59,7 @@ class DecisionReport:
     headline: str
     reason: str
     needed: str
+    alert_advice: str
     metrics: tuple[MetricLine, ...]
     facts: tuple[Fact, ...]
     chart: WealthChart | None
@@ -74,6 +76,7 @@ def report_of(decision: RetrainDecision) -> DecisionReport:
         headline=_headline(decision, verdict),
         reason=decision.reason,
         needed=_needed(verdict, evidence),
+        alert_advice=evidence.get("alert_advice", ""),
         metrics=_metrics(evidence.get("metrics", {})),
         facts=_facts(decision, evidence),
         chart=draw(
@@ -92,6 +95,7 @@ def _headline(decision: RetrainDecision, verdict: RetrainVerdict) -> str:
     champion, challenger = decision.champion, decision.challenger
     return {
         RetrainVerdict.PROMOTED: f"{challenger} proved better and is champion now",
+        RetrainVerdict.APPROVAL_NEEDED: f"{challenger} proved better and waits for an approval",
         RetrainVerdict.KEPT: f"{champion} stays champion",
         RetrainVerdict.INCONCLUSIVE: f"Inconclusive: {champion} stays champion",
         RetrainVerdict.NOT_ENOUGH_DATA: "Not enough labelled rows to train and test a challenger",

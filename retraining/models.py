@@ -30,6 +30,7 @@ class RetrainVerdict(models.TextChoices):
     """What became of a challenger."""
 
     PROMOTED = "promoted", "Promoted"
+    APPROVAL_NEEDED = "approval_needed", "Approval needed"
     KEPT = "kept", "Champion kept"
     INCONCLUSIVE = "inconclusive", "Inconclusive"
     NOT_ENOUGH_DATA = "not_enough_data", "Not enough data"

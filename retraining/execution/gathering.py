@@ -91,6 +91,16 @@ class Material:
     transaction_id: str
     labels_through: str
 
+    @property
+    def older(self) -> pa.Table:
+        """The labelled rows that join the training data."""
+        return self.training.slice(self.base_rows)
+
+    @property
+    def rows_added(self) -> int:
+        """How many they are."""
+        return int(self.training.num_rows) - self.base_rows
+
 
 def read_request(context: JobContext) -> Request:
     """Return what the job was asked for, with the champion of this moment.
@@ -162,7 +172,7 @@ def prepare(request: Request, labels: Labels, *, job_id: str) -> Material:
         base_rows=base.num_rows,
         appends=training.schema.types == base.schema.types,
         newest=kept_back,
-        transaction_id=f"{job_id}:{_digest(split.older)}",
+        transaction_id=f"{job_id}:{data.pk}:{_digest(split.older)}",
         labels_through=str(split.older["prediction_id"].iloc[-1]),
     )
 
@@ -171,7 +181,7 @@ def _digest(rows: pd.DataFrame) -> str:
     """Return a short digest of which rows these are and what their labels say.
 
     Labels that arrive between two attempts of a job change the rows; the name of the write must
-    change with them.
+    change with them, as it does with the data that they are put below.
     """
     pairs = zip(rows["prediction_id"].astype(str), rows["label"].astype(str), strict=True)
     return hashlib.sha256("\n".join("=".join(pair) for pair in pairs).encode()).hexdigest()[:16]

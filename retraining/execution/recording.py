@@ -10,11 +10,13 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import audit
-from accounts.principals import Principal
+from accounts.principals import Principal, system_principal
+from accounts.selectors import principal_in_project
 from core.errors import DomainError
 from datasets.models import DatasetVersion
+from models_registry.errors import AliasMoved, ApprovalNeeded
 from models_registry.models import ModelVersion, Validation
-from models_registry.services import promote
+from models_registry.services import promote, request_approval
 from retraining import selectors
 from retraining.champion_challenger import (
     Comparison,
@@ -79,7 +81,7 @@ def record_comparison(
     ordinal = selectors.next_ordinal(policy, except_job=job_id)
     level = challenger_level(policy.alpha, ordinal)
     decision = decide(comparison, level=level)
-    ending = _end(principal, request, decision, challenger)
+    ending = _end(request, decision, challenger, asked_by=principal)
     return _record(
         principal=principal,
         job_id=job_id,
@@ -104,6 +106,7 @@ def record_comparison(
             "harm_wealth": decision.harm_wealth,
             "further_rows": decision.further_rows,
             "validation": challenger.validation,
+            "alert_advice": _advice(request, ending, challenger),
             "metrics": {
                 "champion": dict(contest.champion_metrics),
                 "challenger": dict(contest.challenger_metrics),
@@ -141,9 +144,12 @@ def record_failure(
 
 
 def _end(
-    principal: Principal, request: Request, decision: Decision, challenger: ModelVersion
+    request: Request, decision: Decision, challenger: ModelVersion, *, asked_by: Principal
 ) -> Ending:
-    """Turn the outcome into a verdict, and promote the challenger where that is the verdict."""
+    """Turn the outcome into a verdict, and promote the challenger where that is the verdict.
+
+    The system promotes, whoever asked for the retraining: it is the proof that decides.
+    """
     champion = request.champion
     rows, wealth = decision.decided_after_rows, decision.wealth
     if decision.outcome is Outcome.INCONCLUSIVE:
@@ -161,14 +167,65 @@ def _end(
     )
     if challenger.validation != Validation.PASSED:
         return Ending(RetrainVerdict.KEPT, f"{proof}, but did not pass its gates.")
-    if selectors.champion_of(request.policy) != champion:
-        return Ending(RetrainVerdict.KEPT, f"{proof}, but another version was promoted meanwhile.")
     try:
         with transaction.atomic():
-            promote(principal=principal, version=challenger, reason=f"{proof}.")
+            promote(
+                principal=system_principal(request.policy.endpoint.project),
+                version=challenger,
+                reason=f"{proof}.",
+                expected_version=champion.pk,
+            )
+    except ApprovalNeeded:
+        return Ending(
+            RetrainVerdict.APPROVAL_NEEDED,
+            f"{proof}. {_ask_for_approval(request, challenger, proof, asked_by=asked_by)}",
+        )
+    except AliasMoved:
+        return Ending(RetrainVerdict.KEPT, f"{proof}, but another version was promoted meanwhile.")
     except DomainError as refusal:
         return Ending(RetrainVerdict.KEPT, f"{proof}, but: {refusal.message}")
     return Ending(RetrainVerdict.PROMOTED, f"{proof}.")
+
+
+def _ask_for_approval(
+    request: Request, challenger: ModelVersion, proof: str, *, asked_by: Principal
+) -> str:
+    """Ask a second person to approve the challenger; return what a person has to do next.
+
+    Only persons can ask: who started the retraining, else who made the policy.
+    """
+    try:
+        with transaction.atomic():
+            request_approval(
+                principal=_person(request.policy, asked_by), version=challenger, comment=f"{proof}."
+            )
+    except DomainError as refusal:
+        return f"A second person must approve it; ask for that by hand: {refusal.message}"
+    return "A second person was asked to approve it; promote it once that is done."
+
+
+def _person(policy: RetrainPolicy, asked_by: Principal) -> Principal:
+    author = policy.created_by
+    if asked_by.user_id is not None or author is None:
+        return asked_by
+    return principal_in_project(author, policy.endpoint.project)
+
+
+def _advice(request: Request, ending: Ending, challenger: ModelVersion) -> str:
+    """Return what should become of the alert that started the retraining; empty without one.
+
+    Alerts are resolved by persons. An alert of drift is about one champion's training data.
+    """
+    if request.alert is None:
+        return ""
+    if ending.verdict is RetrainVerdict.PROMOTED:
+        return (
+            f"The alert was about {request.champion}, which no longer serves: it can be resolved. "
+            f"Should the traffic differ from the data of {challenger} too, that is a new alert."
+        )
+    return (
+        f"The alert stays open: {request.champion} still serves traffic that it was not made for."
+    )
 
 
 def _record(

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
 from accounts.principals import system_principal
 from core.errors import DomainError
 from datasets.execution import WrittenVersion, create_ready_version, write_version
+from datasets.execution.writing import Mode
 from datasets.models import DatasetVersion
 from datasets.selectors import latest_ready_version
 from experiments import services as experiments
@@ -51,14 +50,13 @@ def retrain(context: JobContext) -> Conclude:
     written = _write(context, request, material)
     fitted = _fit(context, request, material, written)
     context.progress(0.85, "challenger meets champion")
-    older = labels_older_than_the_test(material)
     contest = meet(
         champion=champion_runtime(request.champion, request.signature),
         champion_signature=request.signature,
         challenger=challenger_runtime(fitted),
         challenger_signature=fitted.signature,
         newest=material.newest,
-        older=older,
+        older=material.older,
         target=request.target,
     )
     comparison = compare(
@@ -100,7 +98,7 @@ def retrain(context: JobContext) -> Conclude:
             comparison=comparison,
             challenger=challenger,
             dataset_version=dataset_version,
-            rows_added=material.training.num_rows - material.base_rows,
+            rows_added=material.rows_added,
         )
         if decision.verdict == RetrainVerdict.PROMOTED:
             follow_champion(request.policy.endpoint, principal=context.principal)
@@ -128,11 +126,6 @@ def retrain_failed(job: Job) -> None:
     )
 
 
-def labels_older_than_the_test(material: Material) -> pa.Table:
-    """Return the labelled rows that joined the training data."""
-    return material.training.slice(material.base_rows)
-
-
 def _conclude_shortage(context: JobContext, request: Request, labels: Labels) -> Conclude:
     def conclude() -> Mapping[str, Any]:
         decision = record_shortage(
@@ -147,11 +140,12 @@ def _write(context: JobContext, request: Request, material: Material) -> Written
     """Write the training data: below the champion's where that is the newest, else as a whole."""
     base = _base(request)
     appends = material.appends and latest_ready_version(base.dataset) == base
+    mode: Mode = "append" if appends else "replace"
     return write_version(
         dataset=base.dataset,
-        table_or_batches=labels_older_than_the_test(material) if appends else material.training,
-        transaction_id=material.transaction_id,
-        mode="append" if appends else "replace",
+        table_or_batches=material.older if appends else material.training,
+        transaction_id=f"{material.transaction_id}:{mode}",
+        mode=mode,
         parent=base if appends else None,
         progress=lambda fraction, stage: context.progress(0.1 + 0.15 * fraction, stage),
     )
@@ -160,7 +154,11 @@ def _write(context: JobContext, request: Request, material: Material) -> Written
 def _fit(
     context: JobContext, request: Request, material: Material, written: WrittenVersion
 ) -> FittedVersion:
-    """Fit a challenger as the champion was fitted: same features, estimator, parameters and seed."""
+    """Fit a challenger as the champion was fitted: same features, estimator, parameters and seed.
+
+    The seed stays what it was, so that the rows are all that the two differ in: a challenger that wins
+    has learned something, it was not lucky with another split.
+    """
     spec = TrainingSpec.from_dict(request.champion.spec)
 
     def tell(fraction: float, stage: str, message: str) -> None:
@@ -187,7 +185,7 @@ def _record_dataset_version(
             "kind": "production",
             "endpoint": request.policy.endpoint.name,
             "base_version": base.pk,
-            "rows_added": material.training.num_rows - material.base_rows,
+            "rows_added": material.rows_added,
             "labels_through": material.labels_through,
         },
         job_id=context.job_id,

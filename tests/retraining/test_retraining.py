@@ -17,11 +17,13 @@ from datasets.models import DatasetVersion
 from jobs import services as jobs
 from jobs.execution.context import JobContext
 from jobs.models import Job
-from models_registry.models import Gate, ModelVersion
+from models_registry.models import AliasMove, ApprovalRequest, Gate, ModelVersion
 from models_registry.selectors import champion_of
+from models_registry.services import promote
+from monitoring.models import Alert
 from monitoring.services import Label, record_ground_truth
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict
-from retraining.services import PolicyTerms, create_policy, retrain_now
+from retraining.services import PolicyTerms, check_triggers, create_policy, retrain_now
 from serving.execution.shipping import Shipper
 from serving.models import Endpoint
 from serving.routing import routing
@@ -95,6 +97,9 @@ def test_after_a_change_of_unit_the_challenger_wins_and_is_served(
     assert decision.verdict == RetrainVerdict.PROMOTED, decision.reason
     assert decision.challenger is not None
     assert champion_of(champion.model) == decision.challenger
+    move = AliasMove.objects.get(name="champion", to_version=decision.challenger)
+    assert (move.moved_by, move.moved_by_name) == (None, "system")
+    assert "proved better" in move.reason
     serving = champion_deployment(policy.endpoint)
     assert serving is not None
     assert serving.model_version == decision.challenger
@@ -152,7 +157,7 @@ def test_a_better_challenger_that_fails_a_gate_is_not_promoted(
     assert champion_of(champion.model) == champion
 
 
-def test_where_a_second_person_must_approve_nothing_moves(
+def test_where_a_second_person_must_approve_that_is_asked_for_and_nothing_moves(
     principal: Principal,
     policy: RetrainPolicy,
     champion: ModelVersion,  # noqa: F811
@@ -162,10 +167,51 @@ def test_where_a_second_person_must_approve_nothing_moves(
     champion.model.requires_approval = True
     champion.model.save()
     live(slice(0, 400), unit=OTHER_UNIT)
+    alert = Alert.objects.create(
+        project=policy.endpoint.project,
+        endpoint=policy.endpoint,
+        kind=Alert.Kind.DRIFT,
+        fingerprint="drift",
+        title="mean radius drifted",
+    )
+    (job,) = check_triggers()
+    assert job.created_by is None
+    assert run_job(job).status == "succeeded"
+    decision = RetrainDecision.objects.get()
+    assert decision.alert == alert
+    assert decision.verdict == RetrainVerdict.APPROVAL_NEEDED
+    assert "A second person was asked" in decision.reason
+    assert "stays open" in decision.evidence["alert_advice"]
+    asked = ApprovalRequest.objects.get()
+    assert asked.version == decision.challenger
+    assert asked.requested_by == policy.created_by
+    assert champion_of(champion.model) == champion
+    assert check_triggers() == []
+
+
+def test_nobody_is_promoted_over_a_champion_that_was_not_met(
+    principal: Principal,
+    policy: RetrainPolicy,
+    champion: ModelVersion,  # noqa: F811
+    train: Callable[..., ModelVersion],  # noqa: F811
+    live: Callable[..., None],
+    run_job: Callable[[Job], Job],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live(slice(0, 400), unit=OTHER_UNIT)
+    other = train(seed=1)
+    real = JobContext.progress
+
+    def promote_meanwhile(self: JobContext, fraction: float, stage: str, message: str = "") -> None:
+        if stage == "storing the files":
+            promote(principal=principal, version=other)
+        real(self, fraction, stage, message)
+
+    monkeypatch.setattr(JobContext, "progress", promote_meanwhile)
     decision = decide(principal, policy, run_job)
     assert decision.verdict == RetrainVerdict.KEPT
-    assert "approval" in decision.reason
-    assert champion_of(champion.model) == champion
+    assert "another version was promoted meanwhile" in decision.reason
+    assert champion_of(champion.model) == other
 
 
 def test_an_attempt_that_died_before_its_end_leaves_nothing_twice(
