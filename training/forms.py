@@ -53,6 +53,8 @@ class TrainForm(forms.Form):
     )
     params = forms.JSONField(
         required=False,
+        initial=dict,
+        label="Hyper-parameters",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text='Hyper-parameters that differ from the defaults, e.g. {"max_depth": 6}.',
     )
