@@ -268,8 +268,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "follow champions": {
         "task": "serving.tasks.follow_champions",
-        "schedule": 30.0,
-        "options": {"expires": 60, "queue": "default"},
+        "schedule": 10.0,
+        "options": {"expires": 10, "queue": "default"},
     },
     "scheduled drift reports": {
         "task": "monitoring.tasks.run_scheduled_reports",
@@ -320,9 +320,12 @@ WORKER_THREADS = env.int("WORKER_THREADS", default=2)
 # --- Serving --------------------------------------------------------------------------------------
 
 PREDICT_MAX_BODY_BYTES = env.int("PREDICT_MAX_BODY_BYTES", default=16 * 1024**2)
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(DATA_UPLOAD_MAX_MEMORY_SIZE, PREDICT_MAX_BODY_BYTES)
 #: How often a web process looks for other champions, endpoints and tokens (seconds; promised: within one).
 ROUTING_TICK_SECONDS = env.float("ROUTING_TICK_SECONDS", default=0.4)
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
+#: Predictions that one web process makes at the same time; more are answered 503 with Retry-After.
+PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
 
 # --- REST API -------------------------------------------------------------------------------------
 

@@ -40,6 +40,13 @@ class EndpointNotReady(Unavailable):
     title = "The endpoint is not ready"
 
 
+class TooManyAtOnce(Unavailable):
+    """As many predictions as allowed are being made by one process."""
+
+    code = "too_many_at_once"
+    title = "Too many predictions at the same time"
+
+
 class IllegalEndpointMove(IllegalMove):
     """The endpoint's state machine does not know this move."""
 

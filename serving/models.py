@@ -43,6 +43,11 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it answers."""
+        return self.status == self.Status.LIVE
+
 
 class Deployment(models.Model):
     """One model version at work behind an endpoint, from a start to an end."""

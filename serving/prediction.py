@@ -6,6 +6,7 @@ The fast lane and the documented REST view both call :func:`answer`, so their an
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +22,9 @@ from core.ids import uuid7_texts
 from models_registry.signatures import columns_from_records, decode_instances
 from serving.prediction_log import LoggedRequest, encode_request
 from serving.routing.routes import Route
+
+#: No more values that training did not see are listed for one request.
+MOST_WARNINGS = 100
 
 
 class Log(Protocol):
@@ -91,11 +95,19 @@ def answer(body: bytes, *, route: Route, principal: Principal, request_id: str, 
     content["endpoint"] = route.endpoint_name
     content["prediction_ids"] = prediction_ids
     if columns.unseen:
-        content["warnings"] = [
-            {"field": f"instances[{row}].{column}", "detail": "training did not see this category"}
-            for row, column in columns.unseen
-        ]
+        content["warnings"] = _warnings(columns.unseen)
     return Answer(200, "application/json", orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _warnings(unseen: Sequence[tuple[int, str]]) -> list[dict[str, str]]:
+    warnings = [
+        {"field": f"instances[{row}].{column}", "detail": "training did not see this category"}
+        for row, column in unseen[:MOST_WARNINGS]
+    ]
+    if len(unseen) > MOST_WARNINGS:
+        more = f"{len(unseen) - MOST_WARNINGS:,} more values that training did not see"
+        warnings.append({"field": "instances", "detail": more})
+    return warnings
 
 
 def refusal(error: DomainError) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -19,7 +20,7 @@ from rest_framework.views import APIView
 from accounts.api.authentication import principal_of_request
 from accounts.api.scoping import ProjectScopedMixin
 from accounts.policy import Permission
-from core.errors import NotFound
+from core.errors import NotFound, Unsupported
 from core.logs import request_id
 from models_registry.models import RegisteredModel
 from serving import prediction, services
@@ -143,15 +144,21 @@ class PredictView(APIView):
         """Answer instances; each answer is logged before it leaves."""
         if (request.content_type or "").partition(";")[0].strip().lower() != "application/json":
             raise UnsupportedMediaType(request.content_type or "none")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Unsupported("Send the body as it is, without a Content-Encoding.", field="body")
+        if int(request.headers.get("Content-Length") or 0) > settings.PREDICT_MAX_BODY_BYTES:
+            raise prediction.body_too_large()
         principal = principal_of_request(request)
         state = routing()
-        made = prediction.answer(
-            request.body,
-            route=state.route(principal.project_id, name),
-            principal=principal,
-            request_id=request_id.get(),
-            log=state.log,
-        )
+        route = state.route(principal.project_id, name)
+        with state.places:
+            made = prediction.answer(
+                request.body,
+                route=route,
+                principal=principal,
+                request_id=request_id.get(),
+                log=state.log,
+            )
         return HttpResponse(
             made.body,
             status=made.status,

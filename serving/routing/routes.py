@@ -54,18 +54,13 @@ def route_of(deployment: Deployment, model: LoadedModel) -> Route:
         project_id=endpoint.project_id,
         endpoint_id=endpoint.pk,
         endpoint_name=endpoint.name,
-        is_live=endpoint.status == endpoint.Status.LIVE,
+        is_live=endpoint.is_live,
         deployment_id=deployment.pk,
         role=deployment.role,
         model_version_id=version.pk,
         model=model,
         described=orjson.Fragment(orjson.dumps(described)),
     )
-
-
-def model_key(version: ModelVersion) -> tuple[str, str, str]:
-    """Return what identifies a version's files and runtime; equal keys may share memory."""
-    return (version.artifact_digest, version.onnx_digest, version.runtime)
 
 
 def load_model(version: ModelVersion) -> LoadedModel:
@@ -88,11 +83,16 @@ def load_model(version: ModelVersion) -> LoadedModel:
     )
     if version.runtime == "native":
         runtime = BatchedRuntime(runtime)
-    runtime.predict(_some_row(signature))
+    runtime.predict(_some_rows(signature))
     return LoadedModel(signature, runtime)
 
 
-def _some_row(signature: Signature) -> Columns:
-    """Return a row of zeros and empty texts: the first answer is slow, so nobody else shall wait for it."""
-    texts = tuple(np.array([""], dtype=object) for _ in signature.text)
-    return Columns(signature, np.zeros((1, len(signature.numeric))), texts, 1)
+def _some_rows(signature: Signature) -> Columns:
+    """Return a row of zeros and one of what may be missing.
+
+    The first answer is slow, so nobody else shall wait for it.
+    """
+    numeric = np.zeros((2, len(signature.numeric)))
+    numeric[1, [field.nullable for field in signature.numeric]] = np.nan
+    texts = tuple(np.array(["", ""], dtype=object) for _ in signature.text)
+    return Columns(signature, numeric, texts, 2)

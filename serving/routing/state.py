@@ -1,36 +1,41 @@
-"""The state of one web process: routes and tokens, brought up to date twice a second."""
+"""The state of one web process: routes and tokens, brought up to date twice a second.
+
+Two threads look after it. One *looks*: it only reads, so that a revoked token or a stopped endpoint shows
+within a second whatever else happens. The other *works*: it writes deployments that follow their champion and
+loads models, which may take longer.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
-from accounts.selectors import principal_of_digest
-from core.errors import DomainError
-from models_registry.models import ModelVersion
-from models_registry.runtimes import CannotRun
+from accounts.selectors import principals_of_digests
 from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown
 from serving.execution.following import follow_champions
 from serving.models import Deployment
 from serving.prediction_log import SegmentWriter
-from serving.routing.routes import LoadedModel, Route, load_model, model_key, route_of
+from serving.routing.loading import LoadedModels
+from serving.routing.places import Places
+from serving.routing.routes import Route, route_of
 from serving.routing.tokens import TokenCache
-from serving.selectors.deployments import active_champions, generation
+from serving.selectors.deployments import (
+    active_champions,
+    endpoints_behind_their_champion,
+    generation,
+)
 
 logger = logging.getLogger(__name__)
 
-#: A deployment that could not be loaded is tried again after so many seconds.
-_TRY_AGAIN_SECONDS = 10.0
-
-Routes = Mapping[tuple[int, str], Route]
+Key = tuple[int, str]
 
 
 class Routing:
@@ -42,23 +47,34 @@ class Routing:
     Parameters
     ----------
     tick_seconds
-        How often routes and tokens are looked at, by a thread of this process; 0: with each request, and
-        there is no thread.
+        How often routes and tokens are looked at, by threads of this process; 0: with each request, and
+        there are no threads.
+
+    Attributes
+    ----------
+    tokens
+        Who asks.
+    log
+        Where answers are written before they leave.
+    places
+        To be entered while a prediction is made.
     """
 
     def __init__(self, *, tick_seconds: float) -> None:
-        self._tick_seconds = tick_seconds
-        self._stop = threading.Event()
-        self.tokens = TokenCache(principal_of_digest)
+        self.tokens = TokenCache(principals_of_digests)
         self.log = SegmentWriter(Path(settings.PREDICTION_LOG_ROOT))
-        self._routes: Routes = {}
-        self._failed: dict[int, float] = {}
-        self._known: frozenset[tuple[int, str]] = frozenset()
+        self.places = Places(settings.PREDICT_MAX_AT_ONCE)
+        self._tick_seconds = tick_seconds
+        self._models = LoadedModels()
+        self._routes: Mapping[Key, Route] = {}
+        self._waiting: Sequence[Deployment] = ()
         self._generation: int | None = None
-        self._refreshing = threading.Lock()
+        self._changing = threading.Lock()
         self._starting = threading.Lock()
+        self._stop = threading.Event()
+        self._work_to_do = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._pid = 0
-        self._thread: threading.Thread | None = None
 
     def route(self, project_id: int, name: str) -> Route:
         """Return the route of an endpoint.
@@ -69,109 +85,157 @@ class Routing:
             There is none, somebody stopped it, or its model could not be loaded.
         """
         self._ensure_started()
-        route = self._routes.get((project_id, name))
+        key = (project_id, name)
+        route = self._routes.get(key)
         if route is None:
-            # It may have been made since the last tick.
-            self.refresh()
-            route = self._routes.get((project_id, name))
-        if route is None:
-            if (project_id, name) in self._known:
-                raise EndpointNotReady(f"The model of '{name}' could not be loaded.", retry_after=5)
-            raise EndpointUnknown(f"There is no endpoint '{name}'.")
+            route = self._new_route(key)
         if not route.is_live:
             raise EndpointStopped(f"The endpoint '{name}' is stopped.")
         return route
 
-    def refresh(self) -> None:
-        """Bring the routes up to date, if anything has changed since the last time."""
-        with self._refreshing:
-            follow_champions()
-            present = generation()
-            is_due = any(time.monotonic() >= moment for moment in self._failed.values())
-            if present == self._generation and not is_due:
-                return
-            self._routes = self._table(active_champions())
-            self._generation = present
-
     def close(self) -> None:
-        """End the thread and close the log."""
+        """End the threads and close the log."""
         self._stop.set()
-        if self._thread is not None and self._pid == os.getpid():
-            self._thread.join()
+        self._work_to_do.set()
+        if self._pid == os.getpid():
+            for thread in self._threads:
+                thread.join()
         self.log.close()
 
-    def _table(self, deployments: list[Deployment]) -> Routes:
-        loaded: dict[tuple[str, str, str], LoadedModel] = {}
-        versions = {one.model_version_id: one.model_version for one in deployments}
-        for route in self._routes.values():
-            version = versions.get(route.model_version_id)
-            if version is not None:
-                loaded[model_key(version)] = route.model
-        table: dict[tuple[int, str], Route] = {}
-        failed: dict[int, float] = {}
-        for deployment in deployments:
-            key = (deployment.endpoint.project_id, deployment.endpoint.name)
-            model = self._loaded(deployment, loaded, failed)
-            if model is not None:
-                table[key] = route_of(deployment, model)
-            elif key in self._routes:
-                table[key] = self._routes[key]
-        self._known = frozenset((one.endpoint.project_id, one.endpoint.name) for one in deployments)
-        self._failed = failed
-        return table
+    def _new_route(self, key: Key) -> Route:
+        """Return the route of an endpoint made since the last tick, or whose first model is not loaded."""
+        self._look_at_routes()
+        for deployment in self._waiting:
+            if _key_of(deployment) == key:
+                if not self._models.is_worth_trying(deployment.model_version):
+                    break
+                self._load(deployment)
+        route = self._routes.get(key)
+        if route is not None:
+            return route
+        if any(_key_of(deployment) == key for deployment in self._waiting):
+            raise EndpointNotReady(f"The model of '{key[1]}' could not be loaded.", retry_after=5)
+        raise EndpointUnknown(f"There is no endpoint '{key[1]}'.")
 
-    def _loaded(
-        self,
-        deployment: Deployment,
-        loaded: dict[tuple[str, str, str], LoadedModel],
-        failed: dict[int, float],
-    ) -> LoadedModel | None:
-        version: ModelVersion = deployment.model_version
-        key = model_key(version)
-        if key in loaded:
-            return loaded[key]
-        if self._failed.get(deployment.pk, 0.0) > time.monotonic():
-            failed[deployment.pk] = self._failed[deployment.pk]
-            return None
+    def _look(self) -> None:
+        """Learn what has changed; reads only."""
+        self.tokens.check_again()
+        self._look_at_routes()
+        self._models.forget()
+        if self._next_to_load() or endpoints_behind_their_champion().exists():
+            self._work_to_do.set()
+
+    def _look_at_routes(self) -> None:
+        """Show the table of the present generation, with those models that are in memory."""
+        with self._changing:
+            present = generation()
+            if present == self._generation:
+                return
+            deployments = active_champions()
+            routes: dict[Key, Route] = {}
+            waiting: list[Deployment] = []
+            for deployment in deployments:
+                key = _key_of(deployment)
+                model = self._models.get(deployment.model_version)
+                before = self._routes.get(key)
+                if model is not None:
+                    routes[key] = route_of(deployment, model)
+                    continue
+                waiting.append(deployment)
+                if before is not None and before.endpoint_id == deployment.endpoint_id:
+                    routes[key] = replace(before, is_live=deployment.endpoint.is_live)
+            self._routes, self._waiting = routes, waiting
+            self._generation = present
+        self._models.want(deployment.model_version for deployment in deployments)
+
+    def _work(self) -> None:
+        """Let endpoints follow their champion, and load what waits."""
+        try:
+            if follow_champions():
+                self._look_at_routes()
+        finally:
+            while (deployment := self._next_to_load()) and not self._stop.is_set():
+                self._load(deployment)
+
+    def _next_to_load(self) -> Deployment | None:
+        return next(
+            (one for one in self._waiting if self._models.is_worth_trying(one.model_version)), None
+        )
+
+    def _load(self, deployment: Deployment) -> None:
+        """Load a deployment's model and let it answer from now on; or note why it cannot be loaded."""
         problem = ""
         try:
-            loaded[key] = load_model(version)
-        except (DomainError, CannotRun, OSError) as error:
-            problem = str(error)
-            logger.exception("%s cannot be loaded; what answered before goes on", version)
-            failed[deployment.pk] = time.monotonic() + _TRY_AGAIN_SECONDS
+            model = self._models.load(deployment.model_version)
+        except Exception as error:
+            # Whatever is wrong with one model, it must not stand in the way of the others.
+            logger.exception(
+                "%s cannot be loaded; what answered at '%s' before goes on",
+                *(deployment.model_version, deployment.endpoint.name),
+            )
+            problem = (str(error) or type(error).__name__)[:500]
+        else:
+            with self._changing:
+                # Unless the table was made anew meanwhile, and knows better.
+                if any(one is deployment for one in self._waiting):
+                    self._waiting = [one for one in self._waiting if one is not deployment]
+                    route = route_of(deployment, model)
+                    self._routes = {**self._routes, _key_of(deployment): route}
         if deployment.problem != problem:
-            Deployment.objects.filter(pk=deployment.pk).update(problem=problem[:500])
-        return loaded.get(key)
+            deployment.problem = problem
+            Deployment.objects.filter(pk=deployment.pk).update(problem=problem)
 
     def _ensure_started(self) -> None:
-        """Read the table and start looking after it; after a fork, the child starts anew."""
+        """Start looking; after a fork, the child starts anew."""
         if not self._tick_seconds:
-            self.refresh()
-            self.tokens.check_again()
+            self._look()
+            self._work()
             return
         if self._pid == os.getpid():
             return
         with self._starting:
             if self._pid == os.getpid():
                 return
-            self.refresh()
-            self._thread = threading.Thread(target=self._keep_fresh, name="routing", daemon=True)
-            self._thread.start()
+            self._look_at_routes()
+            self._threads = [
+                threading.Thread(target=self._keep, args=arguments, name=name, daemon=True)
+                for name, *arguments in (
+                    ("routing-looks", self._look, self._pause),
+                    ("routing-works", self._work, self._wait_for_work),
+                )
+            ]
+            for thread in self._threads:
+                thread.start()
             self._pid = os.getpid()
 
-    def _keep_fresh(self) -> None:
-        while not self._stop.wait(self._tick_seconds):
-            try:
-                self.refresh()
-                self.tokens.check_again()
-            except AnyDatabaseError as error:
-                # What is known stays good until the database answers again.
-                logger.warning("routes cannot be looked at: %s", error)
-            except Exception:
-                logger.exception("routes cannot be brought up to date")
-            finally:
-                close_old_connections()
+    def _pause(self) -> None:
+        self._stop.wait(self._tick_seconds)
+
+    def _wait_for_work(self) -> None:
+        self._work_to_do.wait()
+        self._work_to_do.clear()
+
+    def _keep(self, doing: Callable[[], None], waiting: Callable[[], None]) -> None:
+        try:
+            while True:
+                waiting()
+                if self._stop.is_set():
+                    return
+                try:
+                    doing()
+                except AnyDatabaseError as error:
+                    # What is known stays good until the database answers again.
+                    logger.warning("routes cannot be brought up to date: %s", error)
+                except Exception:
+                    logger.exception("routes cannot be brought up to date")
+                finally:
+                    close_old_connections()
+        finally:
+            connections.close_all()
+
+
+def _key_of(deployment: Deployment) -> Key:
+    return (deployment.endpoint.project_id, deployment.endpoint.name)
 
 
 _routing: Routing | None = None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from accounts.errors import TokenInvalid
 from accounts.principals import Principal
@@ -19,13 +18,12 @@ class TokenCache:
 
     Parameters
     ----------
-    principal_of_digest
-        Looks a digest up; raises TokenInvalid for a token that is unknown, expired or revoked.
+    look_up
+        Returns the principals of those digests that belong to usable tokens.
     """
 
-    def __init__(self, principal_of_digest: Callable[[str], Principal]) -> None:
-        self._look_up = principal_of_digest
-        self._lock = threading.Lock()
+    def __init__(self, look_up: Callable[[Collection[str]], Mapping[str, Principal]]) -> None:
+        self._look_up = look_up
         self._principals: dict[str, Principal] = {}
         self._last_used: dict[str, int] = {}
         self._tick = 0
@@ -41,25 +39,25 @@ class TokenCache:
         digest = hashlib.sha256(secret.encode()).hexdigest()
         known = self._principals.get(digest)
         if known is None:
-            known = self._look_up(digest)
-            with self._lock:
-                if len(self._principals) < _MOST_TOKENS:
-                    self._principals[digest] = known
+            known = self._look_up([digest]).get(digest)
+            if known is None:
+                raise TokenInvalid("The token is unknown, expired or revoked.")
+            if len(self._principals) >= _MOST_TOKENS:
+                return known
+            self._principals[digest] = known
         self._last_used[digest] = self._tick
         return known
 
     def check_again(self) -> None:
         """Look all remembered tokens up again; forget those that are not good or not used any more."""
         self._tick += 1
-        for digest in list(self._principals):
-            if self._tick - self._last_used.get(digest, 0) > _KEEP_TICKS:
-                self._forget(digest)
-                continue
-            try:
-                self._principals[digest] = self._look_up(digest)
-            except TokenInvalid:
-                self._forget(digest)
-
-    def _forget(self, digest: str) -> None:
-        self._principals.pop(digest, None)
-        self._last_used.pop(digest, None)
+        remembered = list(self._principals)
+        oldest = self._tick - _KEEP_TICKS
+        used = [digest for digest in remembered if self._last_used.get(digest, 0) >= oldest]
+        good = self._look_up(used) if used else {}
+        for digest in remembered:
+            if digest in good:
+                self._principals[digest] = good[digest]
+            else:
+                self._principals.pop(digest, None)
+                self._last_used.pop(digest, None)

@@ -37,7 +37,7 @@ def with_active_deployments(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]
     )
 
 
-def endpoints_behind_their_champion() -> list[Endpoint]:
+def endpoints_behind_their_champion() -> QuerySet[Endpoint]:
     """Return the endpoints whose model has another champion than the version that they serve."""
     champion = Alias.objects.filter(model=OuterRef("endpoint__model"), name=CHAMPION)
     behind = (
@@ -45,9 +45,8 @@ def endpoints_behind_their_champion() -> list[Endpoint]:
         .annotate(champion=Subquery(champion.values("version")[:1]))
         .filter(champion__isnull=False)
         .exclude(champion=F("model_version"))
-        .select_related("endpoint")
     )
-    return [deployment.endpoint for deployment in behind]
+    return Endpoint.objects.filter(pk__in=behind.values("endpoint"))
 
 
 def generation() -> int:
