@@ -34,7 +34,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
     champions = _champions(projects)
     alerts = Alert.objects.filter(
         project__in=projects, status__in=[AlertStatus.OPEN, AlertStatus.ACKNOWLEDGED]
-    ).select_related("endpoint")
+    )
     active = Job.objects.filter(
         project__in=projects, status__in=[JobStatus.QUEUED, JobStatus.RUNNING]
     )
@@ -45,7 +45,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
         cards=[
             _card("Models in production", champions.count(), "serving_endpoint", "rocket_launch"),
             _card(
-                "Predictions in the last day",
+                "Predictions in 24 h",
                 sum(per_hour.values()),
                 "serving_endpoint",
                 "query_stats",
@@ -117,6 +117,8 @@ def _predictions_chart(per_hour: Mapping[datetime, int], moment: datetime) -> st
                     "data": [per_hour.get(hour, 0) for hour in hours],
                     "backgroundColor": "var(--color-primary-600)",
                     "maxBarThickness": 28,
+                    "borderRadius": 4,
+                    "displayYAxis": True,
                 }
             ],
         }
@@ -141,11 +143,10 @@ def _jobs_table(projects: list[int]) -> dict[str, Any]:
 
 def _alerts_table(alerts: QuerySet[Alert]) -> dict[str, Any]:
     return {
-        "headers": ["Alert", "Endpoint", "Status", "Opened"],
+        "headers": ["Alert", "Status", "Opened"],
         "rows": [
             [
                 _link("monitoring_alert", alert.pk, alert.title),
-                alert.endpoint.name,
                 badge(alert.status),
                 _ago(alert.opened_at),
             ]

@@ -7,17 +7,21 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.contrib.auth.models import User
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_access import ProjectAdminMixin
 from accounts.policy import Permission
+from accounts.selectors import in_visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from core.errors import DomainError
 from retraining import selectors, services
@@ -25,6 +29,9 @@ from retraining.decision_report import report_of
 from retraining.models import RetrainDecision, RetrainPolicy
 from retraining.schedule import Crontab, Schedule, UnreadableScheduleError, parse_crontab
 from retraining.selectors import schedule_of
+from serving.models import Endpoint
+
+_SUMMARY_CHARACTERS = 160
 
 
 class RetrainPolicyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -92,7 +99,14 @@ class RetrainPolicyAdmin(ProjectAdminMixin, ModelAdmin):
 
     form = RetrainPolicyForm
     project_lookup = "endpoint__project"
-    list_display = ("endpoint", "state", "starts", "schedule_link", "latest", "last_triggered_at")
+    list_display = (
+        "endpoint",
+        "state",
+        "starts",
+        "scheduled",
+        "latest",
+        "last_triggered_at",
+    )
     list_filter = ("enabled", "on_drift", "endpoint__project")
     search_fields = ("endpoint__name",)
     actions_detail: ClassVar[list[str]] = ["retrain_now"]
@@ -118,6 +132,23 @@ class RetrainPolicyAdmin(ProjectAdminMixin, ModelAdmin):
         self, request: HttpRequest, obj: Model | None = None
     ) -> tuple[str, ...]:
         return self.readonly_fields if obj is None else ("endpoint", *self.readonly_fields)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Leave out what a new policy does not have yet."""
+        return self.fieldsets if obj is not None else self.fieldsets[:-1]
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer the endpoints of the user's own projects that have no policy yet."""
+        if db_field.name == "endpoint":
+            kwargs["queryset"] = in_visible_projects(
+                Endpoint.objects.filter(retrain_policy=None), cast("User", request.user), "project"
+            )
+        field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(
+            db_field, request, **kwargs
+        )
+        return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_module_permission(request)
@@ -165,14 +196,18 @@ class RetrainPolicyAdmin(ProjectAdminMixin, ModelAdmin):
         causes = ["drift"] * policy.on_drift + ["schedule"] * (policy.schedule is not None)
         return ", ".join([*causes, "by hand"])
 
-    @display(description="Schedule row")
+    @display(description="Schedule")
+    def scheduled(self, policy: RetrainPolicy) -> str:
+        return str(schedule_of(policy.schedule) or policy.schedule or "—")
+
+    @display(description="Schedule's row")
     def schedule_link(self, policy: RetrainPolicy) -> SafeString | str:
         if policy.pk is None or policy.schedule is None:
             return "—"
         return format_html(
             '<a class="text-primary-600 underline" href="{}">{}</a>',
             reverse("admin:django_celery_beat_periodictask_change", args=[policy.schedule.pk]),
-            str(policy.schedule.crontab or policy.schedule.interval or policy.schedule),
+            str(schedule_of(policy.schedule) or policy.schedule),
         )
 
     @display(description="Latest decision")
@@ -218,7 +253,18 @@ class RetrainDecisionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     fieldsets = (
         (
             "Particulars",
-            {"fields": ("policy", "trigger", "alert", "dataset_version", "job", "created_at")},
+            {
+                "fields": (
+                    "policy",
+                    "trigger",
+                    "alert",
+                    "champion",
+                    "challenger",
+                    "dataset_version",
+                    "job",
+                    "created_at",
+                )
+            },
         ),
     )
 
@@ -248,4 +294,4 @@ class RetrainDecisionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
 
     @display(description="Why")
     def summary(self, decision: RetrainDecision) -> str:
-        return decision.reason if len(decision.reason) <= 90 else f"{decision.reason[:89]}…"
+        return Truncator(decision.reason).chars(_SUMMARY_CHARACTERS)

@@ -142,7 +142,7 @@ def _facts(decision: RetrainDecision, evidence: dict[str, Any]) -> tuple[Fact, .
     if comparison is None:
         return tuple(facts)
     facts += [
-        Fact("Rows compared, newest first kept back", f"{comparison['n']:,}"),
+        Fact("Newest rows, kept back and compared", f"{comparison['n']:,}"),
         Fact("Loss", _LOSS_NAMES.get(evidence["loss"], evidence["loss"])),
         Fact("Mean gain per row", f"{comparison['mean_difference']:+.4f}"),
         Fact("Margin asked for", f"{comparison['margin']:g}"),

@@ -52,7 +52,10 @@ class RetrainPolicy(models.Model):
         related_name="retrain_policy",
     )
     on_drift = models.BooleanField(default=True)
-    min_labels = models.PositiveIntegerField(default=100)
+    min_labels = models.PositiveIntegerField(
+        default=100,
+        help_text="Labelled rows that must be new to the champion; with fewer, nothing is trained.",
+    )
     alpha = models.FloatField(
         default=0.05,
         help_text="Largest probability, over all retrainings, of a promotion without merit.",

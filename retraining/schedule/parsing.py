@@ -42,6 +42,9 @@ class Crontab:
         """The five fields, as they stand in a crontab."""
         return " ".join(getattr(self, name) for name, _, _ in _FIELDS)
 
+    def __str__(self) -> str:
+        return f"{self.expression} ({self.timezone})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the spelling that :func:`parse_schedule` reads."""
         return {"crontab": self.expression, "timezone": self.timezone}
@@ -53,6 +56,9 @@ class Interval:
 
     every: int
     period: Period
+
+    def __str__(self) -> str:
+        return f"every {self.every} {self.period}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spelling that :func:`parse_schedule` reads."""

@@ -11,13 +11,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from accounts.models import Role
+from accounts.models import Project, Role
 from jobs.models import Job
 from models_registry.models import ModelVersion
 from retraining.champion_challenger import challenger_level, compare, decide
 from retraining.decision_report import report_of
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict, Trigger
 from retraining.wealth_chart import draw, drawing
+from serving.models import Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -150,7 +151,7 @@ def test_a_policy_is_made_changed_and_used_in_the_admin(
         "cooldown_hours": 1,
         "crontab": "15 4 * * *",
     }
-    assert client.get("/admin/retraining/retrainpolicy/add/").status_code == 200
+    assert "tumour" in client.get("/admin/retraining/retrainpolicy/add/").content.decode()
     made = client.post("/admin/retraining/retrainpolicy/add/", form)
     assert made.status_code == 302, made.content.decode()
     policy = RetrainPolicy.objects.get()
@@ -159,6 +160,9 @@ def test_a_policy_is_made_changed_and_used_in_the_admin(
 
     address = f"/admin/retraining/retrainpolicy/{policy.pk}/change/"
     assert "15 4 * * *" in client.get(address).content.decode()
+    assert "15 4 * * * (UTC)" in client.get("/admin/retraining/retrainpolicy/").content.decode()
+    empty = client.get("/admin/retraining/retrainpolicy/add/").content.decode()
+    assert "tumour" not in empty, "the endpoint has a policy"
     wrong = client.post(address, {**form, "alpha": 2, "crontab": "15 4 * * *"})
     assert "Alpha lies between 0 and 1" in wrong.content.decode()
     assert "five fields" in client.post(address, {**form, "crontab": "4"}).content.decode()
@@ -166,7 +170,6 @@ def test_a_policy_is_made_changed_and_used_in_the_admin(
     policy = RetrainPolicy.objects.get()
     assert (policy.min_labels, policy.schedule) == (90, None)
 
-    assert client.get("/admin/retraining/retrainpolicy/").status_code == 200
     started = client.get(f"/admin/retraining/retrainpolicy/{policy.pk}/retrain-now/")
     job = Job.objects.get()
     assert started.headers["Location"] == f"/admin/jobs/job/{job.pk}/change/"
@@ -176,6 +179,20 @@ def test_a_policy_is_made_changed_and_used_in_the_admin(
         headers={"Referer": address},
     )
     assert "is retraining this endpoint already" in again.content.decode()
+
+
+def test_endpoints_of_other_projects_are_not_offered(
+    endpoint: Endpoint, other_project: Project, make_user: Callable[..., User], client: Client
+) -> None:
+    stranger = make_user(Role.DEPLOYER, in_project=other_project)
+    stranger.is_staff = True
+    stranger.save()
+    client.force_login(stranger)
+    address = "/admin/retraining/retrainpolicy/add/"
+    assert "tumour" not in client.get(address).content.decode()
+    refused = client.post(address, {"endpoint": endpoint.pk, "crontab": ""})
+    assert refused.status_code == 200
+    assert not RetrainPolicy.objects.exists()
 
 
 def test_an_editor_reads_policies_and_changes_none(
