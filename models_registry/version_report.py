@@ -251,10 +251,8 @@ def _facts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield from _facts(value)
         elif isinstance(value, list | tuple):
-            yield (
-                name,
-                f"{len(value)} columns" if name == "features" else ", ".join(map(str, value)),
-            )
+            # The columns themselves are in the signature, beside their types.
+            yield name, str(len(value)) if name == "features" else ", ".join(map(str, value))
         elif value is not None:
             yield name, str(value)
 

@@ -93,7 +93,7 @@ def test_a_version_page_shows_what_it_is_and_why_it_passed(
         "Answers answer: one of no, yes",
         "the first",
         version.artifact_digest[:12],
-        "2 columns",
+        "6 columns",
     ):
         assert text in html, text
     assert f'href="/api/v1/model-versions/{version.pk}/artifact/"' in html
