@@ -49,6 +49,8 @@ class Routing:
     tick_seconds
         How often routes and tokens are looked at, by threads of this process; 0: with each request, and
         there are no threads.
+    models
+        What loads models; the usual one when absent.
 
     Attributes
     ----------
@@ -60,12 +62,12 @@ class Routing:
         To be entered while a prediction is made.
     """
 
-    def __init__(self, *, tick_seconds: float) -> None:
+    def __init__(self, *, tick_seconds: float, models: LoadedModels | None = None) -> None:
         self.tokens = TokenCache(principals_of_digests)
         self.log = SegmentWriter(Path(settings.PREDICTION_LOG_ROOT))
         self.places = Places(settings.PREDICT_MAX_AT_ONCE)
         self._tick_seconds = tick_seconds
-        self._models = LoadedModels()
+        self._models = models or LoadedModels()
         self._routes: Mapping[Key, Route] = {}
         self._waiting: Sequence[Deployment] = ()
         self._generation: int | None = None

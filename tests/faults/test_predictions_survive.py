@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -29,7 +30,6 @@ from datasets import lake
 from mlops_site.supervisor import programs
 from mlops_site.supervisor.children import Child
 from mlops_site.supervisor.console import Console
-from mlops_site.supervisor.ports import choose_port
 from mlops_site.supervisor.supervision import Supervisor
 from models_registry.models import ModelVersion
 from serving.models import Endpoint
@@ -136,7 +136,7 @@ def test_every_answered_prediction_is_in_the_lake_once_although_web_and_shipper_
     def wait_until(is_so: Callable[[], bool]) -> None:
         assert supervisor.wait_until(is_so, timeout_seconds=_START_SECONDS)
 
-    port = choose_port("127.0.0.1", None, default=8100)
+    port = _free_port()
     web = supervisor.start(programs.web(host="127.0.0.1", port=port))
     shipper = supervisor.start(programs.shipper())
     with Load(port, secret) as load:
@@ -148,11 +148,20 @@ def test_every_answered_prediction_is_in_the_lake_once_although_web_and_shipper_
         wait_until(lambda: len(load.answered) > before + _ANSWERS)
         web.kill()  # for good
     assert load.broken > 0
+    assert set(load.refused) <= {HTTPStatus.SERVICE_UNAVAILABLE}
     wait_until(lambda: {one.name for one in log_root.iterdir()} == {"shipper.lock"})
     counts = Counter(_shipped(project.pk))
     assert [one for one in load.answered if counts[one] != 1] == []
     assert max(counts.values()) == 1
     assert (web.starts >= 2, shipper.starts) == (True, 2)
+
+
+def _free_port() -> int:
+    """Return a port that no test beside this one is given."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    return number
 
 
 def _wait_for_work(log_root: Path) -> None:

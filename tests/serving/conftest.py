@@ -16,6 +16,7 @@ from models_registry.models import ModelVersion
 from models_registry.services import promote
 from serving.models import Endpoint
 from serving.services import create_endpoint
+from tests.serving.versions import promoted
 from training.services import start_training
 
 FEATURES = ["mean radius", "mean texture", "mean smoothness"]
@@ -72,3 +73,9 @@ def champion(principal: Principal, train: Train) -> ModelVersion:
 def endpoint(principal: Principal, champion: ModelVersion) -> Endpoint:
     """The endpoint ``tumour``."""
     return create_endpoint(principal=principal, name="tumour", model=champion.model)
+
+
+@pytest.fixture
+def churn(principal: Principal) -> Endpoint:
+    """The endpoint ``churn``, whose champion was registered and promoted, but fitted long ago."""
+    return create_endpoint(principal=principal, name="churn", model=promoted(principal).model)
