@@ -24,9 +24,9 @@ TARGET = "diagnosis"
 SEED = 2023
 TRAINING_SHARE = 0.6
 BATCH_ROWS = 10
-QUIET_BATCHES = 11
-DRIFTING_EARLY_BATCHES = 10
-DRIFTING_LATE_BATCHES = 11
+QUIET_BATCHES = 10
+DRIFTING_EARLY_BATCHES = 11
+DRIFTING_LATE_BATCHES = 9
 #: Relative standard deviation of what is added to each measurement.
 JITTER = 0.01
 #: From some day on, one instrument reports this column in square centimetres, not square inches.

@@ -20,6 +20,7 @@ from datasets.models import Dataset, DatasetVersion
 from datasets.selectors import latest_ready_version
 from datasets.services import create_dataset, upload_version
 from jobs.models import Job, JobStatus
+from jobs.services import retry
 from mlops_site.demo.client import ENDPOINT, SiteClient
 from mlops_site.demo.data import DRIFTING_COLUMN, TARGET, DemoData, demo_data
 from mlops_site.demo.errors import DemoFailedError
@@ -28,7 +29,7 @@ from models_registry.selectors import champion_of
 from models_registry.services import promote
 from monitoring.models import DriftReport, GroundTruth, Verdict
 from monitoring.services import request_drift_report
-from retraining.models import RetrainDecision, RetrainPolicy
+from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict
 from retraining.schedule import parse_crontab
 from retraining.services import PolicyTerms, check_triggers, create_policy
 from serving.models import Endpoint
@@ -79,10 +80,15 @@ class Demo:
         return self._retrained(policy)
 
     def _decision(self) -> RetrainDecision | None:
-        return RetrainDecision.objects.filter(
-            policy__endpoint__project_id=self.principal.project_id,
-            policy__endpoint__name=ENDPOINT,
-        ).first()
+        """Return the decision about a challenger; that of a retraining that failed is none."""
+        return (
+            RetrainDecision.objects.filter(
+                policy__endpoint__project_id=self.principal.project_id,
+                policy__endpoint__name=ENDPOINT,
+            )
+            .exclude(verdict=RetrainVerdict.FAILED)
+            .first()
+        )
 
     def _dataset_version(self, data: DemoData) -> DatasetVersion:
         dataset = Dataset.objects.filter(
@@ -229,6 +235,8 @@ class Demo:
         )
         job = self._retraining(policy)
         assert job is not None
+        if job.is_final and job.status != JobStatus.SUCCEEDED:
+            retry(principal=self.principal, job=job)
         self._wait_for(job, "the retraining")
         decision = self._decision()
         if decision is None:
