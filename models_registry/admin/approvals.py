@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
+from accounts.admin_asking import AskingAdminMixin, Question
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from models_registry import services
-from models_registry.admin.asking import AskingAdminMixin, Question, project_of
 from models_registry.admin.parts import version_link
 from models_registry.forms import CommentForm
 from models_registry.models import ApprovalRequest
@@ -75,7 +75,7 @@ class ApprovalRequestAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     def _decide(self, request: HttpRequest, object_id: str, *, approve: bool) -> HttpResponse:
         def act(row: ApprovalRequest, said: Mapping[str, Any]) -> str:
             decided = services.decide_approval(
-                principal=self.principal(request, project_of(row)),
+                principal=self.principal(request, self.project_of(row)),
                 request=row,
                 approve=approve,
                 comment=said["comment"],
@@ -102,7 +102,7 @@ class ApprovalRequestAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
 
         def act(row: ApprovalRequest, _: Mapping[str, Any]) -> str:
             services.withdraw_approval(
-                principal=self.principal(request, project_of(row)), request=row
+                principal=self.principal(request, self.project_of(row)), request=row
             )
             return "The request was withdrawn."
 

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
+from accounts.admin_asking import AskingAdminMixin, Question
 from accounts.policy import Permission
 from accounts.selectors import principal_in_project
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from models_registry import services
-from models_registry.admin.asking import AskingAdminMixin, Question
 from models_registry.admin.parts import alias_badges, version_link
 from models_registry.forms import GateForm, ReasonForm, RegisteredModelForm, offer_metrics
 from models_registry.models import Alias, AliasMove, Gate, ModelVersion, RegisteredModel

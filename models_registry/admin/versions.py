@@ -13,10 +13,10 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from unfold.decorators import action, display
 
+from accounts.admin_asking import AskingAdminMixin, Question
 from accounts.principals import Principal
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from models_registry import services
-from models_registry.admin.asking import AskingAdminMixin, Question
 from models_registry.admin.parts import alias_badges, in_one_line
 from models_registry.forms import AliasForm, CommentForm, ReasonForm, RequiredReasonForm
 from models_registry.models import (

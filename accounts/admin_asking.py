@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -18,7 +18,6 @@ from accounts.admin_access import ProjectAdminMixin
 from accounts.models import Project
 from accounts.policy import Permission
 from core.errors import DomainError
-from models_registry.models import ApprovalRequest, Gate, ModelVersion, RegisteredModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +39,24 @@ class Question:
     is_danger: bool = False
 
 
-def project_of(row: Model) -> Project:
-    """Return the project that a row of this room belongs to."""
-    if isinstance(row, ApprovalRequest):
-        return row.version.model.project
-    if isinstance(row, ModelVersion | Gate):
-        return row.model.project
-    assert isinstance(row, RegisteredModel)
-    return row.project
-
-
 class AskingAdminMixin(ProjectAdminMixin):
     """Detail actions by role (``permissions=["edit"]`` …) and by the row's state (``offered``)."""
 
     opts: Any
     admin_site: Any
 
+    def project_of(self, row: Any) -> Project:
+        """Return the project that a row belongs to: what ``project_lookup`` leads to."""
+        found = row
+        for name in self.project_lookup.split("__"):
+            found = getattr(found, name)
+        project: Project = found
+        return project
+
     def offered(self, request: HttpRequest, row: Any) -> Collection[str]:
-        """Return the names of the actions that make sense for a row as it is."""
-        raise NotImplementedError
+        """Return the names of the actions that make sense for a row as it is; all, unless a page knows better."""
+        names: Collection[str] = getattr(self, "actions_detail", ())
+        return names
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Keep the buttons whose action makes sense now."""
@@ -83,13 +81,13 @@ class AskingAdminMixin(ProjectAdminMixin):
 
     def _may_do(self, request: HttpRequest, object_id: Any, permission: Permission) -> bool:
         row = self._row(request, object_id)
-        return row is not None and self.may(request, project_of(row), permission)
+        return row is not None and self.may(request, self.project_of(row), permission)
 
     def _row(self, request: HttpRequest, object_id: Any) -> Any:
         """Return a row that the user may see; looked up once for all buttons of a page."""
         if object_id is None:
             return None
-        seen: dict[str, Any] = request.__dict__.setdefault("registry_rows", {})
+        seen: dict[str, Any] = request.__dict__.setdefault("asked_rows", {})
         key = f"{self.opts.label_lower}:{object_id}"
         if key not in seen:
             queryset: QuerySet[Any] = self.get_queryset(request)
@@ -126,7 +124,7 @@ class AskingAdminMixin(ProjectAdminMixin):
                 return redirect(back)
         return TemplateResponse(
             request,
-            "admin/models_registry/ask.html",
+            "admin/ask.html",
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,

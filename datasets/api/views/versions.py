@@ -1,4 +1,4 @@
-"""The API of datasets: make them, upload files, look at versions and rows."""
+"""The API of versions: upload a file, look at versions and rows."""
 
 from __future__ import annotations
 
@@ -18,30 +18,16 @@ from rest_framework.response import Response
 from accounts.api.scoping import ProjectScopedMixin
 from datasets import services
 from datasets.api.serializers import (
-    DatasetChangeRequestSerializer,
-    DatasetRequestSerializer,
     DatasetRowsRequestSerializer,
     DatasetRowsSerializer,
-    DatasetSerializer,
     DatasetUploadRequestSerializer,
     DatasetVersionSerializer,
     DatasetVersionSummarySerializer,
 )
 from datasets.models import Dataset, DatasetVersion, VersionStatus
 from datasets.previews import preview_rows
-from datasets.selectors import datasets_with_counts
 from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer
-
-
-class DatasetFilter(filters.FilterSet):  # type: ignore[misc]
-    """What a list of datasets can be narrowed by."""
-
-    name = filters.CharFilter(lookup_expr="icontains")
-
-    class Meta:
-        model = Dataset
-        fields: ClassVar[list[str]] = ["name"]
 
 
 class DatasetVersionFilter(filters.FilterSet):  # type: ignore[misc]
@@ -53,50 +39,6 @@ class DatasetVersionFilter(filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = DatasetVersion
         fields: ClassVar[list[str]] = ["status", "sha256"]
-
-
-class DatasetViewSet(
-    ProjectScopedMixin,
-    mixins.RetrieveModelMixin,
-    mixins.ListModelMixin,
-    viewsets.GenericViewSet[Dataset],
-):
-    """Named tables of the lake."""
-
-    queryset = Dataset.objects.select_related("created_by")
-    serializer_class = DatasetSerializer
-    filterset_class = DatasetFilter
-    ordering_fields: ClassVar[list[str]] = ["name", "created_at"]
-
-    def get_queryset(self) -> QuerySet[Dataset]:
-        return datasets_with_counts(super().get_queryset())
-
-    @extend_schema(request=DatasetRequestSerializer, responses={201: DatasetSerializer})
-    def create(self, request: Request) -> Response:
-        """Make a dataset without rows."""
-        wanted = DatasetRequestSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        dataset = services.create_dataset(principal=self.principal, **wanted.validated_data)
-        return Response(self._shown(dataset), status=201)
-
-    @extend_schema(request=DatasetChangeRequestSerializer, responses=DatasetSerializer)
-    def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        """Rename or describe a dataset."""
-        wanted = DatasetChangeRequestSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        dataset = services.update_dataset(
-            principal=self.principal, dataset=self.get_object(), **wanted.validated_data
-        )
-        return Response(self._shown(dataset))
-
-    @extend_schema(responses={204: None})
-    def destroy(self, request: Request, **kwargs: Any) -> Response:
-        """Delete a dataset with all its rows; refused (409) while anything was made from it."""
-        services.delete_dataset(principal=self.principal, dataset=self.get_object())
-        return Response(status=204)
-
-    def _shown(self, dataset: Dataset) -> Any:
-        return DatasetSerializer(self.get_queryset().get(pk=dataset.pk)).data
 
 
 _DATASET_ID = OpenApiParameter(

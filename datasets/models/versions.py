@@ -1,4 +1,4 @@
-"""Datasets and their immutable versions."""
+"""The immutable versions of datasets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from accounts.models import Project
 from datasets.errors import IllegalVersionMove
+from datasets.models.datasets import Dataset
 from jobs.models import Job
 
 
@@ -29,27 +29,6 @@ NEXT_STATUSES: Mapping[VersionStatus, frozenset[VersionStatus]] = {
     VersionStatus.FAILED: frozenset({VersionStatus.READY, VersionStatus.ARCHIVED}),
     VersionStatus.ARCHIVED: frozenset({VersionStatus.READY}),
 }
-
-
-class Dataset(models.Model):
-    """A named table of the lake; its content is what its versions pin."""
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="datasets")
-    name = models.CharField(max_length=200)
-    description = models.TextField(blank=True, default="")
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["name"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["project", "name"], name="one_dataset_per_name"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class DatasetVersion(models.Model):

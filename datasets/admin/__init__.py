@@ -1,0 +1,8 @@
+"""Datasets in the admin: upload, versions with their profiles, a look at the rows."""
+
+from __future__ import annotations
+
+from datasets.admin.datasets import DatasetAdmin
+from datasets.admin.versions import DatasetVersionAdmin
+
+__all__ = ["DatasetAdmin", "DatasetVersionAdmin"]

@@ -1,0 +1,8 @@
+"""The API of datasets: make them, upload files, look at versions and rows."""
+
+from __future__ import annotations
+
+from datasets.api.views.datasets import DatasetViewSet
+from datasets.api.views.versions import DatasetVersionsView, DatasetVersionViewSet
+
+__all__ = ["DatasetVersionViewSet", "DatasetVersionsView", "DatasetViewSet"]

@@ -1,0 +1,18 @@
+"""Writes of the datasets room that a person or a client asks for."""
+
+from __future__ import annotations
+
+from datasets.services.datasets import create_dataset, delete_dataset, update_dataset
+from datasets.services.ingestion import MODES, upload_version
+from datasets.services.versions import archive_version, record_version, restore_version
+
+__all__ = [
+    "MODES",
+    "archive_version",
+    "create_dataset",
+    "delete_dataset",
+    "record_version",
+    "restore_version",
+    "update_dataset",
+    "upload_version",
+]

@@ -1,0 +1,157 @@
+"""Files on their way to a version."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from accounts import audit
+from accounts.policy import Permission
+from accounts.principals import Principal
+from core.errors import Invalid, NotFound
+from datasets import uploads
+from datasets.execution.recording import next_number
+from datasets.models import Dataset, DatasetVersion, VersionStatus
+from datasets.services.locking import lock_dataset
+from datasets.uploads import StoredUpload
+from jobs import services as job_services
+from jobs.errors import IdempotencyKeyReused
+from jobs.models import Job
+
+MODES = ("replace", "append")
+_KIND = "ingest"
+
+
+def upload_version(
+    *,
+    principal: Principal,
+    dataset: Dataset,
+    file: UploadedFile[bytes] | BinaryIO,
+    filename: str,
+    mode: str = "replace",
+    idempotency_key: str | None = None,
+) -> Job:
+    """Store a file and ask for it to be ingested as the next version of a dataset.
+
+    The same idempotency key, or the same file as that of the newest version, gives the job of the
+    first time.
+
+    Parameters
+    ----------
+    file
+        Anything with ``read``; it is copied in pieces and never held in memory as a whole.
+    filename
+        What the user calls it; kept as a remark, and its ending must fit the content.
+    mode
+        ``replace``: the version has the rows of the file; ``append``: those of the newest version,
+        then those of the file.
+
+    Raises
+    ------
+    UploadTooLarge
+        It is larger than ``settings.UPLOAD_MAX_BYTES``.
+    EmptyFile
+        It has no bytes.
+    jobs.errors.IdempotencyKeyReused
+        The key came before with another file, dataset or mode.
+    """
+    principal.require(Permission.EDIT)
+    if dataset.project_id != principal.project_id:
+        raise NotFound("There is no such dataset.")
+    if mode not in MODES:
+        raise Invalid(f"Choose one of {', '.join(MODES)}.", field="mode")
+    if idempotency_key is not None and not 1 <= len(idempotency_key) <= 200:
+        raise Invalid("A key has 1 to 200 characters.", field="Idempotency-Key")
+    uploads.remove_abandoned()
+    stored = uploads.store(file)
+    try:
+        job = _ask_for_ingestion(
+            principal, dataset, stored, uploads.shown_filename(filename), mode, idempotency_key
+        )
+    except BaseException:
+        stored.path.unlink(missing_ok=True)
+        raise
+    if job.arguments.get("upload") != stored.path.name:
+        stored.path.unlink(missing_ok=True)
+    return job
+
+
+def _ask_for_ingestion(
+    principal: Principal,
+    dataset: Dataset,
+    stored: StoredUpload,
+    filename: str,
+    mode: str,
+    idempotency_key: str | None,
+) -> Job:
+    with transaction.atomic():
+        locked = lock_dataset(principal, dataset)
+        earlier = None
+        if idempotency_key is not None:
+            earlier = job_services.find_by_key(
+                principal=principal, kind=_KIND, idempotency_key=idempotency_key
+            )
+        if earlier is not None:
+            return _same_upload(earlier, locked, stored, mode)
+        newest = locked.versions.exclude(status=VersionStatus.FAILED).order_by("-number").first()
+        if newest is not None and newest.job is not None and _is_same(newest, stored, mode):
+            return newest.job
+        version = DatasetVersion.objects.create(
+            dataset=locked,
+            number=next_number(locked),
+            source={
+                "kind": "upload",
+                "filename": filename,
+                "mode": mode,
+                "file_sha256": stored.sha256,
+                "file_bytes": stored.size_bytes,
+                "upload": stored.path.name,
+            },
+            created_by_id=principal.user_id,
+        )
+        job = job_services.enqueue(
+            principal=principal,
+            kind=_KIND,
+            arguments={
+                "dataset": locked.pk,
+                "dataset_version": version.pk,
+                "upload": stored.path.name,
+                "file_sha256": stored.sha256,
+                "filename": filename,
+                "mode": mode,
+            },
+            idempotency_key=idempotency_key,
+            title=f"Ingest {filename} into {locked.name}",
+        )
+        version.job = job
+        version.save(update_fields=["job"])
+        audit.record(
+            principal=principal,
+            action="dataset_version.uploaded",
+            target=version,
+            summary=f"{version}: {filename}",
+            changes={"file_sha256": stored.sha256, "mode": mode},
+        )
+        return job
+
+
+def _same_upload(job: Job, dataset: Dataset, stored: StoredUpload, mode: str) -> Job:
+    arguments = job.arguments
+    same = (
+        arguments.get("dataset") == dataset.pk
+        and arguments.get("file_sha256") == stored.sha256
+        and arguments.get("mode") == mode
+    )
+    if not same:
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key was sent before with a different request.",
+            field="Idempotency-Key",
+        )
+    return job
+
+
+def _is_same(version: DatasetVersion, stored: StoredUpload, mode: str) -> bool:
+    source = version.source
+    return bool(source.get("file_sha256") == stored.sha256 and source.get("mode") == mode)
