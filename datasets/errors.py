@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, IllegalMove, Invalid, NotFound, TooLarge, Unavailable, Unsupported
+from core.errors import (
+    Conflict,
+    Forbidden,
+    IllegalMove,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
 
 
 class EmptyFile(Invalid):
@@ -185,3 +194,24 @@ class LakeCorrupt(Unavailable):
 
     code = "lake_corrupt"
     title = "The stored rows cannot be read"
+
+
+class GrantNotEnough(Forbidden):
+    """The dataset of another project is shared, but not for what was asked."""
+
+    code = "grant_not_enough"
+    title = "The dataset is not shared for this"
+
+
+class GrantRefused(Conflict):
+    """A dataset cannot be shared with that project, or not any more."""
+
+    code = "grant_refused"
+    title = "The dataset cannot be shared like this"
+
+
+class GrantEnded(Conflict):
+    """The grant was revoked before."""
+
+    code = "grant_ended"
+    title = "The grant has ended already"

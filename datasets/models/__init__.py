@@ -1,8 +1,18 @@
-"""Datasets and their immutable versions."""
+"""Datasets, their immutable versions, and who else may use them."""
 
 from __future__ import annotations
 
 from datasets.models.datasets import Dataset
+from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
 from datasets.models.versions import NEXT_STATUSES, DatasetVersion, VersionStatus
 
-__all__ = ["NEXT_STATUSES", "Dataset", "DatasetVersion", "VersionStatus"]
+__all__ = [
+    "LEVEL_USES",
+    "NEXT_STATUSES",
+    "Dataset",
+    "DatasetGrant",
+    "DatasetVersion",
+    "GrantLevel",
+    "Use",
+    "VersionStatus",
+]

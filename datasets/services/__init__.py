@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datasets.services.datasets import create_dataset, delete_dataset, update_dataset
 from datasets.services.ingestion import MODES, upload_version
+from datasets.services.sharing import grant_dataset, revoke_grant
 from datasets.services.versions import archive_version, record_version, restore_version
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "archive_version",
     "create_dataset",
     "delete_dataset",
+    "grant_dataset",
     "record_version",
     "restore_version",
+    "revoke_grant",
     "update_dataset",
     "upload_version",
 ]

@@ -1,0 +1,41 @@
+"""Reads of the datasets room.
+
+Whether a caller may reach a dataset is asked in :mod:`datasets.selectors.sharing`
+(``datasets_visible_to``, ``versions_visible_to``, ``require_use``).
+"""
+
+from __future__ import annotations
+
+from datasets.selectors.datasets import (
+    datasets_with_counts,
+    earlier_versions_building,
+    latest_ready_version,
+    ready_versions,
+    what_uses,
+)
+from datasets.selectors.sharing import (
+    datasets_usable_in,
+    datasets_visible_to,
+    grants_for,
+    grants_in_force,
+    may_use,
+    require_use,
+    uses_of,
+    versions_visible_to,
+)
+
+__all__ = [
+    "datasets_usable_in",
+    "datasets_visible_to",
+    "datasets_with_counts",
+    "earlier_versions_building",
+    "grants_for",
+    "grants_in_force",
+    "latest_ready_version",
+    "may_use",
+    "ready_versions",
+    "require_use",
+    "uses_of",
+    "versions_visible_to",
+    "what_uses",
+]
