@@ -1,7 +1,16 @@
 """The long work of the datasets room: ingesting files, writing and measuring versions."""
 
+from datasets.execution.files import WrittenFile, write_file
 from datasets.execution.ingestion import ingest, ingest_failed
 from datasets.execution.recording import create_ready_version
 from datasets.execution.writing import WrittenVersion, write_version
 
-__all__ = ["WrittenVersion", "create_ready_version", "ingest", "ingest_failed", "write_version"]
+__all__ = [
+    "WrittenFile",
+    "WrittenVersion",
+    "create_ready_version",
+    "ingest",
+    "ingest_failed",
+    "write_file",
+    "write_version",
+]

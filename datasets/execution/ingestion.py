@@ -6,22 +6,18 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from datasets.errors import UploadMissing
+from datasets.execution.files import write_file
 from datasets.execution.recording import make_ready
-from datasets.execution.writing import Mode, write_version
-from datasets.formats import Limits, open_source
+from datasets.execution.writing import Mode
 from datasets.models import DatasetVersion, VersionStatus
-from datasets.profile import ProfileNote
-from datasets.schema import Schema
 from datasets.selectors import earlier_versions_building, latest_ready_version
 from datasets.uploads import upload_path
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job
 
-_READING_SHARE = 0.4
 _WAIT_SECONDS = 30.0
 
 
@@ -40,29 +36,19 @@ def ingest(context: JobContext) -> Conclude:
         raise UploadMissing("The uploaded file was removed before it was read. Upload it again.")
     mode: Mode = "append" if context.arguments["mode"] == "append" else "replace"
 
-    context.progress(0.0, "reading")
-    source = open_source(
-        path,
-        filename=context.arguments["filename"],
-        limits=Limits(expanded_bytes=2 * settings.UPLOAD_MAX_BYTES),
-        progress=lambda part: context.progress(_READING_SHARE * part, "reading"),
-    )
     parent = _parent_to_append_to(context, version) if mode == "append" else None
     base = "" if parent is None else f":{parent.delta_version}"
-    written = write_version(
+    found = write_file(
         dataset=version.dataset,
-        table_or_batches=lambda: source.batches(
-            None if parent is None else Schema.from_dict(parent.schema)
-        ),
-        schema=source.schema,
+        path=path,
+        filename=context.arguments["filename"],
         transaction_id=f"{context.job_id}{base}",
-        mode="replace" if parent is None else "append",
+        scratch=context.scratch,
+        mode=mode,
         parent=parent,
-        notes=[ProfileNote(n.column, n.code, n.message) for n in source.notes],
-        progress=lambda part, stage: context.progress(
-            _READING_SHARE + (0.99 - _READING_SHARE) * part, stage
-        ),
+        progress=context.progress,
     )
+    written = found.version
     context.log(
         f"{written.row_count} rows in {len(written.schema)} columns, SHA-256 {written.sha256}"
     )
@@ -72,7 +58,7 @@ def ingest(context: JobContext) -> Conclude:
             principal=context.principal,
             version=version,
             written=written,
-            source={"format": source.format, **source.description},
+            source=found.source,
         )
         transaction.on_commit(lambda: path.unlink(missing_ok=True))
         return {
@@ -89,7 +75,7 @@ def _parent_to_append_to(context: JobContext, version: DatasetVersion) -> Datase
     """Return the newest ready version, after giving earlier uploads time to become it."""
     until = time.monotonic() + _WAIT_SECONDS
     while earlier_versions_building(version).exists() and time.monotonic() < until:
-        context.progress(_READING_SHARE, "waiting for an earlier upload")
+        context.progress(0.0, "waiting for an earlier upload")
         time.sleep(0.5)
     return latest_ready_version(version.dataset)
 
