@@ -189,6 +189,13 @@ class LakeBusy(Unavailable):
     title = "The table is being written by others just now"
 
 
+class LakeUnreachable(Unavailable):
+    """The object storage that holds the tables does not answer."""
+
+    code = "lake_unreachable"
+    title = "The storage of the rows cannot be reached"
+
+
 class LakeCorrupt(Unavailable):
     """What is on disk is not what the row in the database pins."""
 

@@ -24,7 +24,16 @@ environ.Env.read_env(env.str("MLOPS_ENV_FILE", default=str(BASE_DIR / ".env")))
 
 MLOPS_HOME = Path(env.str("MLOPS_HOME", default=str(BASE_DIR / "var"))).resolve()
 LAKE_ROOT = env.str("LAKE_ROOT", default=str(MLOPS_HOME / "lake"))
+#: S3, or what speaks like it: for a lake or artifacts at s3://…; without a key, the machine's own (AWS_*).
+OBJECT_STORAGE = {
+    "endpoint_url": env.str("S3_ENDPOINT_URL", default=""),
+    "region": env.str("S3_REGION", default="us-east-1"),
+    "access_key_id": env.str("S3_ACCESS_KEY_ID", default=""),
+    "secret_access_key": env.str("S3_SECRET_ACCESS_KEY", default=""),
+}
 BLOBS_ROOT = MLOPS_HOME / "blobs"
+#: Where artifacts are kept when not in BLOBS_ROOT: s3://bucket/prefix.
+ARTIFACTS_URL = env.str("ARTIFACTS_URL", default="")
 UPLOADS_ROOT = MLOPS_HOME / "uploads"
 SCRATCH_ROOT = MLOPS_HOME / "scratch"
 JOB_LOG_ROOT = MLOPS_HOME / "logs" / "jobs"
@@ -183,15 +192,40 @@ STATIC_URL = "/static/"
 STATIC_ROOT = MLOPS_HOME / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+
+
+def blob_storage(url: str, store: dict[str, str]) -> dict[str, Any]:
+    """Return the storage of artifacts: a folder, or a bucket of an S3 service."""
+    if not url:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(BLOBS_ROOT)},
+        }
+    if not url.startswith("s3://"):
+        raise ImproperlyConfigured("ARTIFACTS_URL is s3://bucket/prefix, or empty.")
+    bucket, _, location = url.removeprefix("s3://").partition("/")
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "location": location,
+            "endpoint_url": store["endpoint_url"] or None,
+            "region_name": store["region"],
+            "access_key": store["access_key_id"] or None,
+            "secret_key": store["secret_access_key"] or None,
+            "addressing_style": "path" if store["endpoint_url"] else None,
+            # The name is the digest: whoever writes it again writes the same bytes.
+            "file_overwrite": True,
+        },
+    }
+
+
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(MLOPS_HOME / "media")},
     },
-    "blobs": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": str(BLOBS_ROOT)},
-    },
+    "blobs": blob_storage(ARTIFACTS_URL, OBJECT_STORAGE),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=8 * 1024**3)

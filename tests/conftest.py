@@ -25,6 +25,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("product")
 
+pytest_plugins = ["tests.object_store"]
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

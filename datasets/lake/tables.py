@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from django.conf import settings
 
-from datasets.errors import LakeBusy, LakeCorrupt
+from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable
+from datasets.lake.object_storage import is_object, storage_options
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -29,15 +30,24 @@ def open_table(path: str, *, version: int | None = None) -> DeltaTable | None:
     ------
     LakeCorrupt
         The table is there, but this version of it is not.
+    LakeUnreachable
+        The table is in object storage, and that does not answer.
     """
     from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
+    from deltalake.exceptions import DeltaError, TableNotFoundError
 
-    if not DeltaTable.is_deltatable(path):
+    # In object storage the look before would cost a round trip, during which all threads stand still.
+    if not is_object(path) and not DeltaTable.is_deltatable(path):
         return None
     try:
-        return DeltaTable(path, version=version)
+        return DeltaTable(path, version=version, storage_options=storage_options(path))
+    except TableNotFoundError as error:
+        if is_object(path):
+            return None
+        raise LakeCorrupt("The table cannot be opened.") from error
     except (DeltaError, OSError) as error:
+        if is_object(path) and isinstance(error, OSError):
+            raise LakeUnreachable("The object storage of the lake does not answer.") from error
         which = "The table" if version is None else f"Version {version} of the table"
         raise LakeCorrupt(f"{which} cannot be opened.") from error
 
@@ -73,6 +83,7 @@ def ensure_table(
             mode="error",
             partition_by=list(partition_by) if partition_by else None,
             configuration=dict(configuration) if configuration else None,
+            storage_options=storage_options(path),
         )
     except DeltaError:
         created = open_table(path)
@@ -198,5 +209,5 @@ def read_window(
 def _make_folder(path: str) -> None:
     from pathlib import Path
 
-    if "://" not in path:
+    if not is_object(path):
         Path(path).mkdir(parents=True, exist_ok=True)

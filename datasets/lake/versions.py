@@ -12,6 +12,7 @@ one that the writer has seen. A loser looks again and writes anew.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasets.errors import LakeBusy, LakeCorrupt, VersionNotReady
+from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable, VersionNotReady
 from datasets.lake.feed import ROW_COLUMN, Feed, run_beside
+from datasets.lake.object_storage import is_object, remove_folder, storage_options
 from datasets.lake.tables import open_table, table_path
 from datasets.schema import Schema
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from datasets.models import Dataset, DatasetVersion
+
+logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 65_536
 _ATTEMPTS = 5
@@ -157,7 +161,7 @@ def _write_once(
     from deltalake.exceptions import DeltaError
 
     feed = Feed(schema, batches(), first_row)
-    if table is None and "://" not in path:
+    if table is None and not is_object(path):
         from pathlib import Path
 
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -171,6 +175,7 @@ def _write_once(
             mode="error" if table is None else "overwrite" if replaces else "append",
             schema_mode="overwrite" if replaces and table is not None else None,
             configuration=_KEEP_FOR_EVER if table is None else None,
+            storage_options=storage_options(path) if table is None else None,
             commit_properties=CommitProperties(
                 app_transactions=[Transaction(transaction_id, 1)],
                 custom_metadata={_TRANSACTION_KEY: transaction_id},
@@ -181,9 +186,11 @@ def _write_once(
 
     try:
         run_beside(write, feed, on_wait)
-    except (DeltaError, pa.ArrowException):
+    except (DeltaError, pa.ArrowException, OSError) as error:
         if feed.failure is not None:
             raise feed.failure from None
+        if is_object(path) and isinstance(error, OSError):
+            raise LakeUnreachable("The object storage of the lake does not answer.") from error
         raise
     return LakeWrite(path, expected)
 
@@ -337,11 +344,16 @@ def pinned_row_count(path: str, delta_version: int) -> int:
 def remove_dataset(dataset_id: int) -> None:
     """Delete the table of a dataset that no longer has a row in the database.
 
-    A table in object storage is left to the bucket's own clean-up.
+    When object storage is away just then, the table stays behind; the log says which.
     """
     path = table_path("datasets", str(dataset_id))
-    if "://" not in path:
+    if not is_object(path):
         shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        remove_folder(path)
+    except OSError:
+        logger.exception("the rows of the deleted dataset %s stay behind", dataset_id)
 
 
 def _open_pinned(path: str, delta_version: int) -> DeltaTable:
