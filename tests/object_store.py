@@ -9,9 +9,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 import pytest
-from botocore.client import BaseClient
 from pytest_django import Settings
 
 from mlops_site.settings import blob_storage
@@ -56,14 +55,13 @@ def s3(s3_url: str, settings: Settings) -> Any:
         "access_key_id": "test",
         "secret_access_key": "test-secret",
     }
-    client: BaseClient = boto3.client(
+    return boto3.client(
         "s3",
         endpoint_url=s3_url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test-secret",
     )
-    return client
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_the_same_transaction_writes_once_and_a_loser_of_the_race_writes_anew(
                     transaction=("another", 1),
                 )
             )
-        return rows.to_batches()
+        return list(rows.to_batches())
 
     second = lake.write_version_rows(path, schema, batches, transaction_id="two")
     assert overtaken == [1]
