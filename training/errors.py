@@ -45,3 +45,10 @@ class DataNotReady(Conflict):
 
     code = "data_not_ready"
     title = "The dataset version is not ready"
+
+
+class SplitRefused(Invalid):
+    """The split policy is not valid, or the rows cannot be split that way."""
+
+    code = "split_refused"
+    title = "The rows cannot be split like this"

@@ -19,6 +19,8 @@ class Split:
 
     Attributes
     ----------
+    boundary_us
+        Moment of the first tested row of a split by time, in microseconds since 1970.
     digest
         SHA-256 of the tested row numbers, so that a later run can show that it split alike.
     """
@@ -26,11 +28,21 @@ class Split:
     train: Rows
     test: Rows
     is_stratified: bool
+    boundary_us: int | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the row numbers of the test part, as little-endian int64."""
-        return hashlib.sha256(np.sort(self.test).astype("<i8").tobytes()).hexdigest()
+        return _digest(self.test)
+
+    @property
+    def train_digest(self) -> str:
+        """The same of the part that is learnt from."""
+        return _digest(self.train)
+
+
+def _digest(rows: Rows) -> str:
+    return hashlib.sha256(np.sort(rows).astype("<i8").tobytes()).hexdigest()
 
 
 def split_rows(

@@ -1,0 +1,30 @@
+"""Preprocessing recipes: ordered steps from a typed list, as scikit-learn transformers without any database."""
+
+from __future__ import annotations
+
+from datasets.recipes.reading import (
+    build_steps,
+    checked_steps,
+    needed_columns,
+    plan_of,
+    plans_of,
+    read_columns,
+)
+from datasets.recipes.recipe import Recipe
+from datasets.recipes.steps import STEP_KINDS, Step
+from datasets.recipes.values import Kind, Values, moment_texts
+
+__all__ = [
+    "STEP_KINDS",
+    "Kind",
+    "Recipe",
+    "Step",
+    "Values",
+    "build_steps",
+    "checked_steps",
+    "moment_texts",
+    "needed_columns",
+    "plan_of",
+    "plans_of",
+    "read_columns",
+]
