@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from accounts.errors import NoProject
 from accounts.models import Project
 from accounts.policy import Permission
 from accounts.principals import Principal
@@ -42,7 +43,10 @@ class ProjectAdminMixin:
 
     def may(self, request: HttpRequest, project: Project, permission: Permission) -> bool:
         """Whether the signed-in user has a permission in a project (to show or hide an action)."""
-        return self.principal(request, project).may(permission)
+        try:
+            return self.principal(request, project).may(permission)
+        except NoProject:  # a row of another project that is shared with one of the user's
+            return False
 
 
 def _is_member(request: HttpRequest) -> bool:

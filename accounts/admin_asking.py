@@ -116,9 +116,9 @@ class AskingAdminMixin(ProjectAdminMixin):
             try:
                 said = act(row, form.cleaned_data)
             except DomainError as refusal:
-                form.add_error(
-                    refusal.field if refusal.field in form.fields else None, refusal.message
-                )
+                complaints = [(one.field, one.message) for one in refusal.errors]
+                for field, text in complaints or [("", refusal.message)]:
+                    form.add_error(field if field in form.fields else None, text)
             else:
                 messages.success(request, said)
                 return redirect(back)

@@ -203,6 +203,13 @@ class LakeCorrupt(Unavailable):
     title = "The stored rows cannot be read"
 
 
+class DatasetNotShared(NotFound):
+    """The dataset is another project's, and not shared with the caller's (any more)."""
+
+    code = "dataset_not_shared"
+    title = "There is no such dataset, or it is no longer shared"
+
+
 class GrantNotEnough(Forbidden):
     """The dataset of another project is shared, but not for what was asked."""
 

@@ -41,6 +41,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "icon": "layers",
                 "link": reverse_lazy("admin:datasets_datasetversion_changelist"),
             },
+            {
+                "title": "Sharing",
+                "icon": "share",
+                "link": reverse_lazy("admin:datasets_datasetgrant_changelist"),
+            },
         ],
     },
     {

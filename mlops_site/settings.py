@@ -402,6 +402,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": "jobs.models.JobStatus",
         "DatasetVersionStatusEnum": "datasets.models.VersionStatus",
+        "GrantLevelEnum": "datasets.models.GrantLevel",
         "RunStatusEnum": "experiments.models.RunStatus",
         "ModelVersionStatusEnum": "models_registry.models.VersionStatus",
         "ValidationEnum": "models_registry.models.Validation",

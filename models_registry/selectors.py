@@ -88,6 +88,7 @@ def lineage_of(version: ModelVersion) -> dict[str, Any]:
         else {
             "id": data.pk,
             "dataset": data.dataset.name,
+            "owner": data.dataset.project.slug,
             "number": data.number,
             "rows": data.row_count,
             "sha256": data.sha256,

@@ -31,7 +31,7 @@ def prediction_lineage(*, project_id: int, prediction_id: UUID) -> dict[str, Any
                 "started_by",
                 "model_version__model",
                 "model_version__run",
-                "model_version__dataset_version__dataset",
+                "model_version__dataset_version__dataset__project",
             )
             .first()
         )

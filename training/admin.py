@@ -79,9 +79,9 @@ class TrainingRunAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
 
     def _start(self, request: HttpRequest, form: TrainForm) -> Job | None:
         wanted = form.request()
-        project = wanted["dataset_version"].dataset.project
         try:
-            return services.start_training(principal=self.principal(request, project), **wanted)
+            principal = self.principal(request, form.home())
+            return services.start_training(principal=principal, **wanted)
         except DomainError as refusal:
             complaints = [(one.field.partition(".")[0], one.message) for one in refusal.errors]
             for field, text in complaints or [("", refusal.message)]:

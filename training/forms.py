@@ -25,6 +25,13 @@ class TrainForm(forms.Form):
     dataset_version = forms.ModelChoiceField(
         queryset=DatasetVersion.objects.none(), widget=UnfoldAdminSelectWidget
     )
+    project = forms.ModelChoiceField(
+        queryset=Project.objects.none(),
+        required=False,
+        empty_label="that of the dataset",
+        widget=UnfoldAdminSelectWidget,
+        help_text="Where the model belongs; to be chosen when another project shares the dataset.",
+    )
     target = forms.CharField(
         widget=UnfoldAdminTextInputWidget, help_text="The column to be predicted."
     )
@@ -67,10 +74,24 @@ class TrainForm(forms.Form):
         field = self.fields["dataset_version"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = ready_versions(projects)
+        field.label_from_instance = _named  # type: ignore[assignment,method-assign]
+        homes = self.fields["project"]
+        assert isinstance(homes, forms.ModelChoiceField)
+        homes.queryset = Project.objects.filter(pk__in=[one.pk for one in projects])
+        self._projects = projects
+
+    def home(self) -> Project:
+        """Return where the model belongs: as chosen, else the dataset's project, else one's first."""
+        chosen: Project | None = self.cleaned_data["project"]
+        owner: Project = self.cleaned_data["dataset_version"].dataset.project
+        if chosen is not None or owner in self._projects:
+            return chosen or owner
+        return self._projects[0]
 
     def request(self) -> dict[str, Any]:
         """Return what was asked for, as the service takes it."""
         values = dict(self.cleaned_data)
+        del values["project"]
         named = [name.strip() for name in values.pop("features").split(",")]
         return {
             **values,
@@ -79,3 +100,7 @@ class TrainForm(forms.Form):
             "estimator": values["estimator"] or None,
             "params": values["params"] or {},
         }
+
+
+def _named(version: DatasetVersion) -> str:
+    return f"{version.dataset.project} / {version}"

@@ -10,8 +10,9 @@ from django.db import transaction
 from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
-from core.errors import FieldError, Invalid, NotFound
-from datasets.models import DatasetVersion, VersionStatus
+from core.errors import FieldError, Invalid
+from datasets.models import DatasetVersion, Use, VersionStatus
+from datasets.selectors import require_use
 from experiments import services as experiments
 from jobs import services as job_services
 from jobs.models import Job
@@ -63,12 +64,13 @@ def start_training(
     ------
     DataNotReady, TargetRefused, FeaturesRefused, NotEnoughRows
         The data does not allow it.
+    datasets.errors.GrantNotEnough
+        Another project shares the data, but not for training.
     training.errors.EstimatorUnknown, training.errors.HyperparameterRefused
         The estimator or a hyper-parameter is not in the catalogue.
     """
     principal.require(Permission.EDIT)
-    if dataset_version.dataset.project_id != principal.project_id:
-        raise NotFound("There is no such dataset version.", field="dataset_version")
+    require_use(principal, dataset_version.dataset, Use.TRAIN, field="dataset_version")
     if idempotency_key is not None:
         earlier = job_services.find_by_key(
             principal=principal, kind="train", idempotency_key=idempotency_key
@@ -105,6 +107,7 @@ def start_training(
         experiment=experiment,
         name=f"{entry.title} on {dataset_version}",
         dataset_version=dataset_version,
+        tags=_owner_tag(principal, dataset_version),
     )
     row = TrainingRun.objects.create(
         project_id=principal.project_id,
@@ -134,6 +137,12 @@ def start_training(
     run.save(update_fields=["job"])
     audit.record(principal=principal, action="training_run.asked", target=row, summary=job.title)
     return job
+
+
+def _owner_tag(principal: Principal, version: DatasetVersion) -> dict[str, str]:
+    """Return a remark on the run that says whose data it was, where it was not one's own."""
+    owner = version.dataset.project
+    return {} if owner.pk == principal.project_id else {"dataset.owner": owner.slug}
 
 
 def _check_numbers(seed: int, holdout_fraction: float, folds: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datasets.admin.datasets import DatasetAdmin
+from datasets.admin.sharing import DatasetGrantAdmin
 from datasets.admin.versions import DatasetVersionAdmin
 
-__all__ = ["DatasetAdmin", "DatasetVersionAdmin"]
+__all__ = ["DatasetAdmin", "DatasetGrantAdmin", "DatasetVersionAdmin"]

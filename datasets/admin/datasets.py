@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import ForeignKey, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +17,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
-from accounts.admin_access import ProjectAdminMixin
+from accounts.admin_asking import AskingAdminMixin, Question
 from accounts.models import Project
 from accounts.policy import Permission
 from accounts.selectors import visible_projects
@@ -23,10 +25,11 @@ from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messag
 from core.errors import DomainError
 from datasets import services
 from datasets.admin.parts import version_link
+from datasets.admin.sharing import GrantInline, ShareForm
 from datasets.forms import DatasetForm, UploadForm
-from datasets.models import Dataset, DatasetVersion
+from datasets.models import Dataset, DatasetVersion, GrantLevel
 from datasets.presentation import size_text
-from datasets.selectors import datasets_with_counts
+from datasets.selectors import datasets_usable_in, datasets_with_counts, with_grants
 
 
 class VersionInline(ReadOnlyAdminMixin, TabularInline):  # type: ignore[misc]
@@ -66,26 +69,42 @@ class VersionInline(ReadOnlyAdminMixin, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Dataset)
-class DatasetAdmin(ProjectAdminMixin, ModelAdmin):
+class DatasetAdmin(AskingAdminMixin, ModelAdmin):
     """Named tables of the lake."""
 
     form = DatasetForm
-    list_display = ("name", "project", "latest", "rows", "versions", "created_by", "created_at")
+    list_display = (
+        "name",
+        "project",
+        "sharing",
+        "latest",
+        "rows",
+        "versions",
+        "created_by",
+        "created_at",
+    )
     list_filter = ("project",)
     search_fields = ("name", "description")
     list_select_related = ("project", "created_by")
-    inlines = (VersionInline,)
-    actions_detail: ClassVar[list[str]] = ["upload_file", "delete_dataset"]
+    inlines = (VersionInline, GrantInline)
+    actions_detail: ClassVar[list[str]] = ["upload_file", "share", "delete_dataset"]
     actions_row: ClassVar[list[str]] = ["upload_file"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
-        return datasets_with_counts(super().get_queryset(request))
+        user = cast("User", request.user)
+        mine = list(visible_projects(user).values_list("pk", flat=True))
+        shown = datasets_usable_in(mine, everything=user.is_superuser)
+        # A superuser is a member of everything, and nothing is shared with them in particular.
+        return with_grants(datasets_with_counts(shown), () if user.is_superuser else mine)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Dataset | None = None) -> list[str]:
         return ["project"] if obj is not None else []
 
     def get_inlines(self, request: HttpRequest, obj: Dataset | None) -> tuple[Any, ...]:
-        return self.inlines if obj is not None else ()
+        if obj is None:
+            return ()
+        mine = visible_projects(request.user).filter(pk=obj.project_id).exists()
+        return self.inlines if mine else (VersionInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self._editable_projects(request).exists()
@@ -144,6 +163,12 @@ class DatasetAdmin(ProjectAdminMixin, ModelAdmin):
         obj.pk, obj.created_by, obj.created_at = made.pk, made.created_by, made.created_at
         obj._state.adding = False
 
+    @display(description="Shared")
+    def sharing(self, dataset: Dataset) -> SafeString | str:
+        """How another project shares it."""
+        level = cast("Any", dataset).grant_level
+        return badge("acknowledged", GrantLevel(level).value) if level else "–"
+
     @display(description="Newest version")
     def latest(self, dataset: Dataset) -> SafeString | str:
         found = cast("Any", dataset)
@@ -184,6 +209,29 @@ class DatasetAdmin(ProjectAdminMixin, ModelAdmin):
             dataset,
             title=f"Upload to {dataset.name}",
             form=form,
+        )
+
+    @action(description="Share", url_path="share", permissions=["administer"], icon="share")
+    def share(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask with whom and how far, then grant it."""
+
+        def act(row: Dataset, said: Mapping[str, Any]) -> str:
+            grant = services.grant_dataset(
+                principal=self.principal(request, row.project), dataset=row, **said
+            )
+            return f"{grant.project} may use {row.name} ({grant.level})."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda row: Question(
+                f"Share {row.name} with another project",
+                "View shows rows and profile, train only lets models learn from rows that are not "
+                "shown, export allows both and downloads. A new grant replaces the project's former one.",
+                "Share",
+                form=ShareForm,
+            ),
+            act,
         )
 
     @action(description="Delete", url_path="remove", permissions=["edit"], icon="delete")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -15,12 +16,14 @@ from unfold.decorators import action, display
 
 from accounts.admin_access import ProjectAdminMixin
 from accounts.policy import Permission
+from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from core.errors import DomainError
 from datasets import services
-from datasets.models import DatasetVersion
+from datasets.models import Dataset, DatasetVersion, Use
 from datasets.presentation import column_cards, size_text
 from datasets.previews import preview_rows
+from datasets.selectors import datasets_usable_in
 
 _PREVIEW_ROWS = 20
 
@@ -54,11 +57,18 @@ class DatasetVersionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetVersion]:
-        queryset: QuerySet[DatasetVersion] = super().get_queryset(request)
+        usable = self._usable(request, Use.DESCRIBE).order_by()
+        queryset = DatasetVersion.objects.filter(dataset__in=usable).order_by("dataset", "-number")
         match = getattr(request, "resolver_match", None)
         if match is not None and str(match.url_name).endswith("_changelist"):
             return queryset.defer("profile")
         return queryset
+
+    def _usable(self, request: HttpRequest, use: Use) -> QuerySet[Dataset]:
+        """Return the datasets that at least one of the user's projects may use in this way."""
+        user = cast("User", request.user)
+        mine = visible_projects(user).values_list("pk", flat=True)
+        return datasets_usable_in(list(mine), use, everything=user.is_superuser)
 
     def has_edit_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """Whether the buttons that change something are shown."""
@@ -77,7 +87,12 @@ class DatasetVersionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
         version = self.get_object(request, object_id) if object_id else None
         context = dict(extra_context or {})
         if isinstance(version, DatasetVersion) and version.has_rows:
-            context |= self._content(request, version)
+            if self._usable(request, Use.READ).filter(pk=version.dataset_id).exists():
+                context |= self._content(request, version)
+            else:
+                messages.info(
+                    request, "The dataset is shared for training only: no rows are shown."
+                )
         return cast("HttpResponse", super().changeform_view(request, object_id, form_url, context))
 
     def _content(self, request: HttpRequest, version: DatasetVersion) -> dict[str, Any]:

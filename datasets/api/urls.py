@@ -5,11 +5,17 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from datasets.api.views import DatasetVersionsView, DatasetVersionViewSet, DatasetViewSet
+from datasets.api.views import (
+    DatasetGrantViewSet,
+    DatasetVersionsView,
+    DatasetVersionViewSet,
+    DatasetViewSet,
+)
 
 router = SimpleRouter()
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
+router.register("dataset-grants", DatasetGrantViewSet, basename="dataset-grant")
 
 urlpatterns = [
     *router.urls,

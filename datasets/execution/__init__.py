@@ -2,13 +2,14 @@
 
 from datasets.execution.files import WrittenFile, write_file
 from datasets.execution.ingestion import ingest, ingest_failed
-from datasets.execution.recording import create_ready_version
+from datasets.execution.recording import create_ready_version, dataset_beside
 from datasets.execution.writing import WrittenVersion, write_version
 
 __all__ = [
     "WrittenFile",
     "WrittenVersion",
     "create_ready_version",
+    "dataset_beside",
     "ingest",
     "ingest_failed",
     "write_file",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max
 
 from accounts import audit
@@ -20,6 +22,40 @@ def next_number(dataset: Dataset) -> int:
     """Return the number of the next version; the caller has locked the dataset's row."""
     highest = dataset.versions.aggregate(highest=Max("number"))["highest"]
     return (highest or 0) + 1
+
+
+def dataset_beside(dataset: Dataset, *, principal: Principal) -> Dataset:
+    """Return a dataset in which a project may keep rows of this one: itself, when it is its own.
+
+    For a dataset of another project that is one of the caller's own, made when it is first needed,
+    and restricted by the other one: it can be used as far as the grant goes.
+    """
+    if dataset.project_id == principal.project_id:
+        return dataset
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get(pk=dataset.pk)  # two jobs make one
+        present = dataset.derived.filter(project_id=principal.project_id).first()
+        if present is not None:
+            return present
+        made = Dataset.objects.create(
+            project_id=principal.project_id,
+            name=_free_name(principal.project_id, f"{dataset.name} of {dataset.project.slug}"),
+            description=f"Rows that {dataset.project.name} shares, with what production added.",
+            restricted_by=dataset,
+            created_by_id=principal.user_id,
+        )
+        audit.record(principal=principal, action="dataset.created", target=made, summary=made.name)
+        return made
+
+
+def _free_name(project_id: int, wanted: str) -> str:
+    taken = set(
+        Dataset.objects.filter(project_id=project_id, name__startswith=wanted[:190]).values_list(
+            "name", flat=True
+        )
+    )
+    numbered = chain([wanted[:190]], (f"{wanted[:190]} {number}" for number in count(2)))
+    return next(name for name in numbered if name not in taken)
 
 
 def create_ready_version(

@@ -22,6 +22,7 @@ from datasets.selectors.sharing import (
     require_use,
     uses_of,
     versions_visible_to,
+    with_grants,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "uses_of",
     "versions_visible_to",
     "what_uses",
+    "with_grants",
 ]

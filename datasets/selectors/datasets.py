@@ -8,7 +8,8 @@ from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.fields.reverse_related import ForeignObjectRel
 
 from accounts.models import Project
-from datasets.models import Dataset, DatasetVersion, VersionStatus
+from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
+from datasets.selectors.sharing import datasets_usable_in
 
 
 def latest_ready_version(dataset: Dataset) -> DatasetVersion | None:
@@ -65,9 +66,10 @@ def _model_above(relation: ForeignObjectRel) -> type[Model] | None:
 
 
 def ready_versions(projects: Sequence[Project]) -> QuerySet[DatasetVersion]:
-    """Return the versions of projects that can be used, the newest first."""
+    """Return the versions that projects can train on, their own and shared ones, the newest first."""
+    usable = datasets_usable_in([project.pk for project in projects], Use.TRAIN)
     return (
-        DatasetVersion.objects.filter(dataset__project__in=projects, status=VersionStatus.READY)
+        DatasetVersion.objects.filter(dataset__in=usable.order_by(), status=VersionStatus.READY)
         .select_related("dataset__project")
         .order_by("-created_at")
     )

@@ -21,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.principals import Principal
-from core.errors import NotFound
-from datasets.errors import GrantNotEnough
+from datasets.errors import DatasetNotShared, GrantNotEnough
 from datasets.models import Dataset, DatasetGrant, DatasetVersion, Use
 from datasets.models.grants import levels_with
 
@@ -72,7 +72,7 @@ def require_use(
 
     Raises
     ------
-    NotFound
+    DatasetNotShared
         The caller may not even know of the dataset: another project's, never shared or no longer.
     GrantNotEnough
         It is shared, but not for this.
@@ -80,7 +80,7 @@ def require_use(
     if may_use(principal.project_id, dataset, use):
         return
     if not may_use(principal.project_id, dataset, Use.DESCRIBE):
-        raise NotFound("There is no such dataset, or it is no longer shared.", field=field)
+        raise DatasetNotShared(field=field)
     raise GrantNotEnough(
         f"The dataset '{dataset.name}' is not shared for this ({use.value}).",
         field=field,
@@ -109,6 +109,24 @@ def grants_for(
         .order_by("id")
     }
     return {pk: found[source] for pk, source in sources.items() if source in found}
+
+
+def with_grants(datasets: QuerySet[Dataset], project_ids: Collection[int]) -> QuerySet[Dataset]:
+    """Add ``grant_level`` and ``grant_expires_at``: under which grant these projects use a dataset.
+
+    Both are None for a dataset that the projects use because it is their own.
+    """
+    grants = (
+        DatasetGrant.objects.in_force()
+        .filter(
+            project__in=project_ids, dataset=Coalesce(OuterRef("restricted_by"), OuterRef("pk"))
+        )
+        .order_by("-id")
+    )
+    return datasets.annotate(
+        grant_level=Subquery(grants.values("level")[:1]),
+        grant_expires_at=Subquery(grants.values("expires_at")[:1]),
+    )
 
 
 def grants_in_force() -> QuerySet[DatasetGrant]:

@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from core.errors import NotFound
 from datasets import lake
+from datasets.models import Use
+from datasets.selectors import require_use
 from jobs.execution import JobContext
 from models_registry.models import ModelVersion
 from models_registry.signatures import Signature
@@ -111,6 +113,8 @@ def read_request(context: JobContext) -> Request:
         The policy is gone.
     NothingToRetrain
         There is no champion that was trained here any more.
+    datasets.errors.DatasetNotShared, datasets.errors.GrantNotEnough
+        Its training data was shared by another project, and that is over.
     """
     arguments = context.arguments
     policy = (
@@ -123,6 +127,7 @@ def read_request(context: JobContext) -> Request:
     champion = selectors.champion_of(policy)
     if champion is None or champion.dataset_version is None or not champion.spec:
         raise NothingToRetrain("The endpoint has no champion that was trained here.")
+    require_use(context.principal, champion.dataset_version.dataset, Use.TRAIN)
     return Request(
         policy=policy,
         trigger=Trigger(arguments["trigger"]),

@@ -11,9 +11,14 @@ from typing import Any
 
 from accounts.principals import system_principal
 from core.errors import DomainError
-from datasets.execution import WrittenVersion, create_ready_version, write_version
+from datasets.execution import (
+    WrittenVersion,
+    create_ready_version,
+    dataset_beside,
+    write_version,
+)
 from datasets.execution.writing import Mode
-from datasets.models import DatasetVersion
+from datasets.models import Dataset, DatasetVersion
 from datasets.selectors import latest_ready_version
 from experiments import services as experiments
 from jobs.execution import Conclude, JobContext
@@ -139,10 +144,11 @@ def _conclude_shortage(context: JobContext, request: Request, labels: Labels) ->
 def _write(context: JobContext, request: Request, material: Material) -> WrittenVersion:
     """Write the training data: below the champion's where that is the newest, else as a whole."""
     base = _base(request)
-    appends = material.appends and latest_ready_version(base.dataset) == base
+    dataset = _dataset(context, request)
+    appends = material.appends and latest_ready_version(dataset) == base
     mode: Mode = "append" if appends else "replace"
     return write_version(
-        dataset=base.dataset,
+        dataset=dataset,
         table_or_batches=material.older if appends else material.training,
         transaction_id=f"{material.transaction_id}:{mode}",
         mode=mode,
@@ -178,7 +184,7 @@ def _record_dataset_version(
     base = _base(request)
     return create_ready_version(
         principal=context.principal,
-        dataset=base.dataset,
+        dataset=_dataset(context, request),
         written=written,
         parent=base,
         source={
@@ -190,6 +196,14 @@ def _record_dataset_version(
         },
         job_id=context.job_id,
     )
+
+
+def _dataset(context: JobContext, request: Request) -> Dataset:
+    """Return where the training data go: never into the dataset of another project.
+
+    What another project shares is extended in a dataset of one's own, which the grant keeps ruling.
+    """
+    return dataset_beside(_base(request).dataset, principal=context.principal)
 
 
 def _base(request: Request) -> DatasetVersion:

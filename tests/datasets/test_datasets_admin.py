@@ -99,7 +99,11 @@ def test_a_dataset_is_made_and_renamed_in_the_admin(
 ) -> None:
     client = staff(Role.EDITOR)
     body = {"project": project.pk, "name": "new", "description": ""}
-    inlines = {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
+    inlines = {
+        f"{name}-{count}_FORMS": 0
+        for name in ("versions", "grants")
+        for count in ("TOTAL", "INITIAL")
+    }
     add = reverse("admin:datasets_dataset_add")
     assert client.get(add).status_code == 200
     assert client.post(add, body).status_code == 302

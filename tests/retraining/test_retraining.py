@@ -12,8 +12,11 @@ from django.conf import settings
 from rest_framework.test import APIClient
 from sklearn.datasets import load_breast_cancer
 
-from accounts.principals import Principal
-from datasets.models import DatasetVersion
+from accounts.models import Project
+from accounts.principals import Principal, system_principal
+from datasets.models import Dataset, DatasetVersion, Use
+from datasets.selectors import uses_of
+from datasets.services import revoke_grant
 from jobs import services as jobs
 from jobs.execution.context import JobContext
 from jobs.models import Job
@@ -28,6 +31,7 @@ from serving.execution.shipping import Shipper
 from serving.models import Endpoint
 from serving.routing import routing
 from serving.selectors.deployments import champion_deployment
+from tests.datasets.shared_datasets import share
 from tests.serving.conftest import (  # noqa: F401 (fixtures)
     FEATURES,
     champion,
@@ -266,3 +270,32 @@ def test_a_retraining_that_is_cancelled_says_so(
     decision = RetrainDecision.objects.get()
     assert decision.reason == "The retraining was cancelled."
     assert ModelVersion.objects.count() == 1
+
+
+def test_shared_data_is_extended_in_a_dataset_of_ones_own_and_only_while_it_is_shared(
+    principal: Principal,
+    policy: RetrainPolicy,
+    champion: ModelVersion,  # noqa: F811
+    live: Callable[..., None],
+    run_job: Callable[[Job], Job],
+    other_project: Project,
+) -> None:
+    data = champion.dataset_version
+    assert data is not None
+    Dataset.objects.filter(pk=data.dataset_id).update(project=other_project)
+    data.dataset.refresh_from_db()
+    live(slice(0, 200))
+    refused = run_job(retrain_now(principal=principal, policy=policy))
+    assert (refused.status, refused.error_code) == ("failed", "dataset_not_shared")
+    grant = share(data.dataset, principal.project_id, "train")
+    decision = decide(principal, policy, run_job)
+    made = decision.dataset_version
+    assert made is not None
+    assert made.dataset.project_id == principal.project_id
+    assert made.dataset.restricted_by == data.dataset
+    assert made.parent == data
+    assert uses_of(principal.project_id, made.dataset) == {Use.DESCRIBE, Use.TRAIN}
+    revoke_grant(principal=system_principal(other_project), grant=grant)
+    refused = run_job(retrain_now(principal=principal, policy=policy))
+    assert (refused.status, refused.error_code) == ("failed", "dataset_not_shared")
+    assert uses_of(principal.project_id, made.dataset) == frozenset()

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.scoping import ProjectScopedMixin
-from datasets.models import DatasetVersion
+from datasets.selectors import versions_visible_to
 from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer
 from training import services
@@ -51,9 +51,8 @@ class TrainingRunViewSet(
         wanted.is_valid(raise_exception=True)
         values = dict(wanted.validated_data)
         version = get_object_or_404(
-            DatasetVersion.objects.select_related("dataset"),
+            versions_visible_to(self.principal).select_related("dataset__project"),
             pk=values.pop("dataset_version"),
-            dataset__project_id=self.principal.project_id,
         )
         job = services.start_training(
             principal=self.principal,

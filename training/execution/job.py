@@ -15,7 +15,8 @@ from accounts.principals import Principal
 from core.blobs import default_store
 from core.errors import NotFound
 from datasets import lake
-from datasets.models import DatasetVersion
+from datasets.models import DatasetVersion, Use
+from datasets.selectors import require_use
 from experiments import services as experiments
 from experiments.models import NEXT_STATUSES, Run, RunStatus
 from jobs.execution import Conclude, JobContext
@@ -48,9 +49,10 @@ def train(context: JobContext) -> Conclude:
     )
     if row is None:
         raise NotFound("There is no such training run.")
+    version = row.dataset_version
+    require_use(context.principal, version.dataset, Use.TRAIN)  # a grant may have ended meanwhile
     _start(row.run)
     spec = spec_of(row)
-    version = row.dataset_version
     table = lake.read_table(version, [*spec.features, spec.target])
     fitted = fit_version(spec, table, types=column_types(version), progress=context.progress)
     for warning in fitted.warnings:

@@ -7,6 +7,7 @@ from datasets.api.serializers.datasets import (
     DatasetRequestSerializer,
     DatasetSerializer,
 )
+from datasets.api.serializers.sharing import DatasetGrantRequestSerializer, DatasetGrantSerializer
 from datasets.api.serializers.versions import (
     DatasetRowsRequestSerializer,
     DatasetRowsSerializer,
@@ -17,6 +18,8 @@ from datasets.api.serializers.versions import (
 
 __all__ = [
     "DatasetChangeRequestSerializer",
+    "DatasetGrantRequestSerializer",
+    "DatasetGrantSerializer",
     "DatasetRequestSerializer",
     "DatasetRowsRequestSerializer",
     "DatasetRowsSerializer",

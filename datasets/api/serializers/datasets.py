@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from datasets.models import Dataset
+from datasets.models import Dataset, GrantLevel
+
+
+class DatasetShareSerializer(serializers.Serializer[Any]):
+    """Under which grant of which project a dataset is used."""
+
+    owner = serializers.SlugField(help_text="The project that shares it.")
+    level = serializers.ChoiceField(choices=GrantLevel.choices)
+    expires_at = serializers.DateTimeField(allow_null=True)
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
@@ -24,6 +33,10 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     created_by = serializers.CharField(
         source="created_by.username", read_only=True, allow_null=True, default=None
     )
+    project = serializers.SlugField(source="project.slug", read_only=True)
+    shared = serializers.SerializerMethodField(
+        help_text="How another project shares it, or the dataset whose rows it holds; null: one's own."
+    )
 
     class Meta:
         model = Dataset
@@ -37,8 +50,23 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "latest_row_count",
             "created_by",
             "created_at",
+            "project",
+            "shared",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(DatasetShareSerializer(allow_null=True))
+    def get_shared(self, dataset: Dataset) -> dict[str, Any] | None:
+        level = getattr(dataset, "grant_level", None)
+        if level is None:
+            return None
+        owner = (dataset.restricted_by or dataset).project
+        shown = {
+            "owner": owner.slug,
+            "level": level,
+            "expires_at": getattr(dataset, "grant_expires_at", None),
+        }
+        return dict(DatasetShareSerializer(shown).data)
 
 
 class DatasetRequestSerializer(serializers.Serializer[Any]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datasets.api.views.datasets import DatasetViewSet
+from datasets.api.views.sharing import DatasetGrantViewSet
 from datasets.api.views.versions import DatasetVersionsView, DatasetVersionViewSet
 
-__all__ = ["DatasetVersionViewSet", "DatasetVersionsView", "DatasetViewSet"]
+__all__ = ["DatasetGrantViewSet", "DatasetVersionViewSet", "DatasetVersionsView", "DatasetViewSet"]

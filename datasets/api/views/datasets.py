@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
@@ -19,17 +19,23 @@ from datasets.api.serializers import (
     DatasetSerializer,
 )
 from datasets.models import Dataset
-from datasets.selectors import datasets_with_counts
+from datasets.selectors import datasets_visible_to, datasets_with_counts, with_grants
 
 
 class DatasetFilter(filters.FilterSet):  # type: ignore[misc]
     """What a list of datasets can be narrowed by."""
 
     name = filters.CharFilter(lookup_expr="icontains")
+    shared = filters.BooleanFilter(
+        method="only_shared", help_text="Those that other projects share, or the others."
+    )
 
     class Meta:
         model = Dataset
-        fields: ClassVar[list[str]] = ["name"]
+        fields: ClassVar[list[str]] = ["name", "shared"]
+
+    def only_shared(self, queryset: QuerySet[Dataset], name: str, value: bool) -> QuerySet[Dataset]:
+        return queryset.filter(Q(("grant_level__isnull", not value)))
 
 
 class DatasetViewSet(
@@ -40,13 +46,18 @@ class DatasetViewSet(
 ):
     """Named tables of the lake."""
 
-    queryset = Dataset.objects.select_related("created_by")
+    queryset = Dataset.objects.all()
     serializer_class = DatasetSerializer
     filterset_class = DatasetFilter
     ordering_fields: ClassVar[list[str]] = ["name", "created_at"]
 
     def get_queryset(self) -> QuerySet[Dataset]:
-        return datasets_with_counts(super().get_queryset())
+        if getattr(self, "swagger_fake_view", False):
+            return Dataset.objects.none()
+        shown = datasets_with_counts(datasets_visible_to(self.principal))
+        return with_grants(shown, [self.principal.project_id]).select_related(
+            "created_by", "project", "restricted_by__project"
+        )
 
     @extend_schema(request=DatasetRequestSerializer, responses={201: DatasetSerializer})
     def create(self, request: Request) -> Response:

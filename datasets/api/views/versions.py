@@ -24,8 +24,14 @@ from datasets.api.serializers import (
     DatasetVersionSerializer,
     DatasetVersionSummarySerializer,
 )
-from datasets.models import Dataset, DatasetVersion, VersionStatus
+from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
 from datasets.previews import preview_rows
+from datasets.selectors import (
+    datasets_visible_to,
+    may_use,
+    require_use,
+    versions_visible_to,
+)
 from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer
 
@@ -52,18 +58,20 @@ class DatasetVersionsView(
 ):
     """The versions of one dataset."""
 
-    queryset = DatasetVersion.objects.select_related("created_by")
+    queryset = DatasetVersion.objects.all()
     serializer_class = DatasetVersionSummarySerializer
     filterset_class = DatasetVersionFilter
     ordering_fields: ClassVar[list[str]] = ["number", "created_at"]
-    project_lookup = "dataset__project"
     parser_classes = (MultiPartParser,)
 
     def get_queryset(self) -> QuerySet[DatasetVersion]:
-        queryset = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
-            return queryset
-        return queryset.filter(dataset=self._dataset()).order_by("-number")
+            return DatasetVersion.objects.none()
+        dataset = get_object_or_404(
+            datasets_visible_to(self.principal), pk=self.kwargs["dataset_id"]
+        )
+        versions = DatasetVersion.objects.filter(dataset=dataset).select_related("created_by")
+        return versions.order_by("-number")
 
     def get(self, request: Request, **kwargs: Any) -> Response:
         """List the versions, newest first."""
@@ -84,7 +92,9 @@ class DatasetVersionsView(
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Upload a file; a job makes the next version from it."""
-        dataset = self._dataset()
+        dataset = get_object_or_404(
+            Dataset, pk=self.kwargs["dataset_id"], project_id=self.principal.project_id
+        )
         wanted = DatasetUploadRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         file = wanted.validated_data["file"]
@@ -98,20 +108,26 @@ class DatasetVersionsView(
         )
         return accepted(job)
 
-    def _dataset(self) -> Dataset:
-        return get_object_or_404(
-            Dataset, pk=self.kwargs["dataset_id"], project_id=self.principal.project_id
-        )
-
 
 class DatasetVersionViewSet(
     ProjectScopedMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[DatasetVersion]
 ):
     """Pinned states of datasets."""
 
-    queryset = DatasetVersion.objects.select_related("created_by", "dataset")
+    queryset = DatasetVersion.objects.all()
     serializer_class = DatasetVersionSerializer
-    project_lookup = "dataset__project"
+
+    def get_queryset(self) -> QuerySet[DatasetVersion]:
+        if getattr(self, "swagger_fake_view", False):
+            return DatasetVersion.objects.none()
+        return versions_visible_to(self.principal).select_related("created_by", "dataset")
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return a version; without its profile, which shows values, where rows may not be looked at."""
+        version = self.get_object()
+        if not may_use(self.principal.project_id, version.dataset, Use.READ):
+            version.profile = {}
+        return Response(DatasetVersionSerializer(version).data)
 
     @extend_schema(
         parameters=[DatasetRowsRequestSerializer], responses=DatasetRowsSerializer, filters=False
@@ -122,6 +138,7 @@ class DatasetVersionViewSet(
         wanted = DatasetRowsRequestSerializer(data=request.query_params)
         wanted.is_valid(raise_exception=True)
         version = self.get_object()
+        require_use(self.principal, version.dataset, Use.READ)
         found = preview_rows(version, **wanted.validated_data)
         return Response(
             DatasetRowsSerializer(
