@@ -24,11 +24,11 @@ from accounts.policy import Permission
 from accounts.selectors import in_visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from core.errors import DomainError
+from jobs.schedule import Crontab, Schedule, UnreadableScheduleError, parse_crontab
+from jobs.schedules import schedule_of
 from retraining import selectors, services
 from retraining.decision_report import report_of
 from retraining.models import RetrainDecision, RetrainPolicy
-from retraining.schedule import Crontab, Schedule, UnreadableScheduleError, parse_crontab
-from retraining.selectors import schedule_of
 from serving.models import Endpoint
 
 _SUMMARY_CHARACTERS = 160

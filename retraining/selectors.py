@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, QuerySet
-from django_celery_beat.models import PeriodicTask
 
 from jobs.models import Job, JobStatus
 from models_registry import selectors as registry
 from models_registry.models import ModelVersion
 from monitoring.models import Alert, AlertStatus, GroundTruth
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict
-from retraining.schedule import Crontab, Interval, Schedule, parse_schedule
 
 JOB_KIND = "retrain"
 
@@ -111,29 +108,3 @@ def cools_down_until(policy: RetrainPolicy) -> datetime | None:
     if policy.last_triggered_at is None:
         return None
     return policy.last_triggered_at + timedelta(hours=policy.cooldown_hours)
-
-
-def schedule_of(row: PeriodicTask | None) -> Schedule | None:
-    """Return what a schedule row says; None without one, or where it is of another sort.
-
-    A person may edit the row in the admin to what only Celery understands (solar times, seconds).
-    """
-    if row is None:
-        return None
-    spelled: dict[str, Any]
-    if row.crontab is not None:
-        cron = row.crontab
-        return Crontab(
-            minute=cron.minute,
-            hour=cron.hour,
-            day_of_month=cron.day_of_month,
-            month_of_year=cron.month_of_year,
-            day_of_week=cron.day_of_week,
-            timezone=str(cron.timezone),
-        )
-    if row.interval is not None and row.interval.period in ("minutes", "hours", "days"):
-        spelled = {"every": row.interval.every, "period": row.interval.period}
-        schedule = parse_schedule(spelled)
-        assert isinstance(schedule, Interval)
-        return schedule
-    return None

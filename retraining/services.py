@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
 from core.errors import Invalid, NotFound
 from jobs.models import Job
+from jobs.schedule import Schedule
+from jobs.schedules import schedule_of, store_schedule, wake_schedule
 from monitoring.models import Alert
 from retraining import execution
 from retraining.errors import PolicyExists, PolicyHasDecisions
 from retraining.models import MAX_HORIZON_ROWS, RetrainPolicy, Trigger
-from retraining.schedule import Crontab, Interval, Schedule
-from retraining.selectors import schedule_of
 from serving.models import Endpoint
 
 SCHEDULE_TASK = "retraining.tasks.retrain_on_schedule"
@@ -141,7 +139,7 @@ def change_policy(
         setattr(locked, name, value)
     locked.save()
     if isinstance(schedule, Unchanged):
-        _wake(locked)
+        wake_schedule(locked.schedule, enabled=locked.enabled)
         after = {**_values(terms), "schedule": before["schedule"]}
     else:
         _store_schedule(locked, schedule)
@@ -241,61 +239,24 @@ def _lock(principal: Principal, policy: RetrainPolicy) -> RetrainPolicy:
     return locked
 
 
-def _wake(policy: RetrainPolicy) -> None:
-    """Let the schedule rest while the policy is disabled."""
-    row = policy.schedule
-    if row is not None and row.enabled != policy.enabled:
-        row.enabled = policy.enabled
-        row.save()
-
-
 def _store_schedule(policy: RetrainPolicy, schedule: Schedule | None) -> None:
     """Let the policy's row of django-celery-beat say what ``schedule`` says."""
     row = policy.schedule
-    if schedule is None:
-        if row is not None:
-            policy.schedule = None
-            policy.save(update_fields=["schedule"])
-            row.delete()
-        return
-    values: dict[str, Any] = {
-        "task": SCHEDULE_TASK,
-        "args": json.dumps([policy.pk]),
-        "queue": SCHEDULE_QUEUE,
-        "enabled": policy.enabled,
-        "description": f"Retrains the model behind the endpoint '{policy.endpoint.name}'.",
-        "crontab": None,
-        "interval": None,
-        "solar": None,
-        "clocked": None,
-        "one_off": False,
-        **_timing(schedule),
-    }
-    if row is None:
-        policy.schedule = PeriodicTask.objects.create(
-            name=f"retrain {policy.endpoint.name} (policy {policy.pk})", **values
+    if schedule is not None:
+        stored = store_schedule(
+            row,
+            schedule,
+            name=f"retrain {policy.endpoint.name} (policy {policy.pk})",
+            task=SCHEDULE_TASK,
+            arguments=[policy.pk],
+            queue=SCHEDULE_QUEUE,
+            enabled=policy.enabled,
+            description=f"Retrains the model behind the endpoint '{policy.endpoint.name}'.",
         )
+        if row is None:
+            policy.schedule = stored
+            policy.save(update_fields=["schedule"])
+    elif row is not None:
+        policy.schedule = None
         policy.save(update_fields=["schedule"])
-        return
-    for name, value in values.items():
-        setattr(row, name, value)
-    row.save()
-
-
-def _timing(schedule: Schedule) -> dict[str, Any]:
-    match schedule:
-        case Crontab():
-            crontab, _ = CrontabSchedule.objects.get_or_create(
-                minute=schedule.minute,
-                hour=schedule.hour,
-                day_of_month=schedule.day_of_month,
-                month_of_year=schedule.month_of_year,
-                day_of_week=schedule.day_of_week,
-                timezone=schedule.timezone,
-            )
-            return {"crontab": crontab}
-        case Interval():
-            interval, _ = IntervalSchedule.objects.get_or_create(
-                every=schedule.every, period=schedule.period
-            )
-            return {"interval": interval}
+        row.delete()

@@ -20,6 +20,7 @@ from datasets.models import Dataset, DatasetVersion
 from datasets.selectors import latest_ready_version
 from datasets.services import create_dataset, upload_version
 from jobs.models import Job, JobStatus
+from jobs.schedule import parse_crontab
 from jobs.services import retry
 from mlops_site.demo.client import ENDPOINT, SiteClient
 from mlops_site.demo.data import DRIFTING_COLUMN, TARGET, DemoData, demo_data
@@ -30,7 +31,6 @@ from models_registry.services import promote
 from monitoring.models import DriftReport, GroundTruth, Verdict
 from monitoring.services import request_drift_report
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict
-from retraining.schedule import parse_crontab
 from retraining.services import PolicyTerms, check_triggers, create_policy
 from serving.models import Endpoint
 from serving.selectors.predictions import predictions

@@ -7,35 +7,9 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs.api.schedules import ScheduleSerializer
+from jobs.schedules import schedule_of
 from retraining.models import MAX_HORIZON_ROWS, RetrainDecision, RetrainPolicy
-from retraining.schedule import PERIODS, Schedule, UnreadableScheduleError, parse_schedule
-from retraining.selectors import schedule_of
-
-
-class RetrainScheduleSerializer(serializers.Serializer[Any]):
-    """Either ``crontab`` (with ``timezone``) or ``every`` with ``period``."""
-
-    crontab = serializers.CharField(
-        required=False, help_text="minute hour day month weekday, e.g. '0 3 * * *'"
-    )
-    timezone = serializers.CharField(required=False, help_text="Of the crontab; UTC by default.")
-    every = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
-    period = serializers.ChoiceField(choices=PERIODS, required=False)
-
-    def to_internal_value(self, data: Any) -> Schedule:
-        """Return the schedule itself, so that nothing half-valid goes further."""
-        values: dict[str, Any] = super().to_internal_value(data)
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise serializers.ValidationError({unknown[0]: "This is no part of a schedule."})
-        try:
-            return parse_schedule(values)
-        except UnreadableScheduleError as error:
-            raise serializers.ValidationError(str(error)) from error
-
-    def to_representation(self, instance: Schedule) -> dict[str, Any]:
-        """Return the spelling that is also read."""
-        return instance.to_dict()
 
 
 class RetrainPolicySerializer(serializers.ModelSerializer[RetrainPolicy]):
@@ -63,7 +37,7 @@ class RetrainPolicySerializer(serializers.ModelSerializer[RetrainPolicy]):
         ]
         read_only_fields = fields
 
-    @extend_schema_field(RetrainScheduleSerializer(allow_null=True))
+    @extend_schema_field(ScheduleSerializer(allow_null=True))
     def get_schedule(self, policy: RetrainPolicy) -> dict[str, Any] | None:
         schedule = schedule_of(policy.schedule)
         return schedule.to_dict() if schedule else None
@@ -80,7 +54,7 @@ class RetrainPolicyChangeSerializer(serializers.Serializer[Any]):
     margin = serializers.FloatField(required=False)
     horizon_rows = serializers.IntegerField(required=False, min_value=1, max_value=MAX_HORIZON_ROWS)
     cooldown_hours = serializers.FloatField(required=False, min_value=0.0)
-    schedule = RetrainScheduleSerializer(required=False, allow_null=True)
+    schedule = ScheduleSerializer(required=False, allow_null=True)
 
 
 class RetrainPolicyRequestSerializer(RetrainPolicyChangeSerializer):

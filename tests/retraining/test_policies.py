@@ -16,11 +16,11 @@ from accounts.models import AuditEvent, Project, Role
 from accounts.principals import Principal
 from core.errors import Invalid, NotFound
 from jobs.models import Job
+from jobs.schedule import Interval, parse_crontab
+from jobs.schedules import schedule_of
 from retraining import services
 from retraining.errors import PolicyExists, PolicyHasDecisions
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict, Trigger
-from retraining.schedule import Interval, parse_crontab
-from retraining.selectors import schedule_of
 from serving.models import Endpoint
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retraining.schedule import (
+from jobs.schedule import (
     PERIODS,
     Crontab,
     Interval,

@@ -1,6 +1,6 @@
-"""When a policy retrains on its own: a crontab line or an interval."""
+"""When something is done on its own: a crontab line or an interval."""
 
-from retraining.schedule.parsing import (
+from jobs.schedule.parsing import (
     PERIODS,
     Crontab,
     Interval,
