@@ -306,6 +306,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10, "queue": "default"},
     },
+    "profile new dataset versions": {
+        "task": "datasets.tasks.profile_new_versions",
+        "schedule": 20.0,
+        "options": {"expires": 20, "queue": "default"},
+    },
     "scheduled drift reports": {
         "task": "monitoring.tasks.run_scheduled_reports",
         "schedule": 3600.0,
@@ -322,6 +327,7 @@ CELERY_BEAT_SCHEDULE = {
 
 JOB_HANDLERS = {
     "ingest": "datasets.execution.ingestion.ingest",
+    "profile": "datasets.execution.profiling.profile_version",
     "train": "training.execution.train",
     "evaluate": "models_registry.execution.evaluate",
     "drift_report": "monitoring.execution.reporting.drift_report",
@@ -344,6 +350,9 @@ JOB_HEARTBEAT_SECONDS = env.float("JOB_HEARTBEAT_SECONDS", default=10.0)
 JOB_STALE_SECONDS = env.float("JOB_STALE_SECONDS", default=35.0)
 JOB_TIME_LIMIT_SECONDS = env.float("JOB_TIME_LIMIT_SECONDS", default=3600.0)
 JOB_MEMORY_LIMIT_BYTES = env.int("JOB_MEMORY_LIMIT_BYTES", default=4 * 1024**3)
+
+#: Versions up to this many rows are profiled without being asked for; larger ones by one click.
+AUTO_PROFILE_MAX_ROWS = env.int("AUTO_PROFILE_MAX_ROWS", default=2_000_000)
 
 # --- Processes ------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from core.errors import DomainError
 from datasets import services
+from datasets.admin.profile_pages import ProfilePageMixin
 from datasets.models import Dataset, DatasetVersion, Use
 from datasets.presentation import column_cards, size_text
 from datasets.previews import preview_rows
@@ -29,7 +30,7 @@ _PREVIEW_ROWS = 20
 
 
 @admin.register(DatasetVersion)
-class DatasetVersionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     """Pinned states of datasets."""
 
     project_lookup = "dataset__project"
@@ -46,7 +47,7 @@ class DatasetVersionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     list_filter = ("status", "dataset__project", "dataset")
     search_fields = ("dataset__name", "sha256")
     list_select_related = ("dataset", "created_by")
-    actions_detail: ClassVar[list[str]] = ["archive", "restore"]
+    actions_detail: ClassVar[list[str]] = ["deep_profile", "archive", "restore"]
     change_form_outer_after_template = "admin/datasets/version_content.html"
     fieldsets = (
         (None, {"fields": ("name", "state", "rows", "columns", "size", "sha256")}),

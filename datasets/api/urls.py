@@ -11,6 +11,7 @@ from datasets.api.views import (
     DatasetVersionViewSet,
     DatasetViewSet,
 )
+from datasets.api.views.profiles import VersionProfileView
 
 router = SimpleRouter()
 router.register("datasets", DatasetViewSet, basename="dataset")
@@ -19,6 +20,11 @@ router.register("dataset-grants", DatasetGrantViewSet, basename="dataset-grant")
 
 urlpatterns = [
     *router.urls,
+    path(
+        "dataset-versions/<int:version_id>/profile/",
+        VersionProfileView.as_view(),
+        name="dataset-version-profile",
+    ),
     path(
         "datasets/<int:dataset_id>/versions/",
         DatasetVersionsView.as_view(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datasets.models.datasets import Dataset
 from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
+from datasets.models.profiles import VersionProfile
 from datasets.models.versions import NEXT_STATUSES, DatasetVersion, VersionStatus
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "DatasetVersion",
     "GrantLevel",
     "Use",
+    "VersionProfile",
     "VersionStatus",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datasets.services.datasets import create_dataset, delete_dataset, update_dataset
 from datasets.services.ingestion import MODES, upload_version
+from datasets.services.profiles import profile_version
 from datasets.services.sharing import grant_dataset, revoke_grant
 from datasets.services.versions import archive_version, record_version, restore_version
 
@@ -13,6 +14,7 @@ __all__ = [
     "create_dataset",
     "delete_dataset",
     "grant_dataset",
+    "profile_version",
     "record_version",
     "restore_version",
     "revoke_grant",

@@ -1,0 +1,13 @@
+"""Celery's entry points of the datasets room."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from datasets.execution import profiling
+
+
+@shared_task(name="datasets.tasks.profile_new_versions")
+def profile_new_versions() -> None:
+    """Ask for the profiles of new versions that are small enough."""
+    profiling.profile_new_versions()
