@@ -61,3 +61,15 @@ def system_principal(project: Project) -> Principal:
         project_slug=project.slug,
         role=Role.ADMIN,
     )
+
+
+def anonymous_principal(project_id: int, project_slug: str) -> Principal:
+    """Return the principal of somebody without a token who asks an endpoint that was opened: predictions only."""
+    return Principal(
+        user_id=None,
+        username="anonymous",
+        project_id=project_id,
+        project_slug=project_slug,
+        role=Role.VIEWER,
+        scopes=frozenset({Scope.PREDICT}),
+    )

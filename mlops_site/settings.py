@@ -370,6 +370,8 @@ ROUTING_TICK_SECONDS = env.float("ROUTING_TICK_SECONDS", default=0.4)
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
 #: Predictions that one web process makes at the same time; more are answered 503 with Retry-After.
 PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
+#: "project/endpoint": what answers at /invocations and /ping, as in a container of one model.
+ROOT_ENDPOINT = env.str("ROOT_ENDPOINT", default="")
 
 # --- REST API -------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     *[path("api/v1/", include(f"{room}.api.urls")) for room in _API_ROOMS],
+    path("", include("serving.api.dialects.urls")),
 ]
 
 handler400 = "mlops_site.error_views.bad_request"

@@ -70,7 +70,7 @@ class EndpointAdmin(ProjectAdminMixin, ModelAdmin):
         if obj is None:
             return ((None, {"fields": ("name", "model", "description")}),)
         return (
-            (None, {"fields": ("name", "state", "model", "answers", "description")}),
+            (None, {"fields": ("name", "state", "model", "answers", "description", "is_open")}),
             ("Ask it", {"fields": ("example",)}),
             ("Particulars", {"fields": ("project", "created_by", "created_at")}),
         )
@@ -99,10 +99,11 @@ class EndpointAdmin(ProjectAdminMixin, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
         """Create or change through the service, which checks the role and writes the audit."""
         if change:
-            services.describe_endpoint(
+            services.change_endpoint(
                 principal=self.principal(request, obj.project),
                 endpoint=obj,
                 description=obj.description,
+                is_open=obj.is_open,
             )
             return
         made = services.create_endpoint(

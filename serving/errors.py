@@ -12,6 +12,13 @@ class EndpointUnknown(NotFound):
     title = "There is no such endpoint"
 
 
+class VersionNotServed(NotFound):
+    """The version or alias that was addressed does not answer at this endpoint."""
+
+    code = "version_not_served"
+    title = "This version does not answer here"
+
+
 class EndpointNameTaken(Conflict):
     """The project has an endpoint of this name."""
 

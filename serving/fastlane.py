@@ -1,8 +1,8 @@
 """The fast lane: prediction requests are answered before Django's handler is asked.
 
-What it answers is the plain case: ``POST /api/v1/endpoints/{name}/predict/`` with a bearer token, a JSON
-body of stated length and a host name that is allowed. Whatever is unusual goes on to Django, whose view
-gives the same answer more slowly.
+What it answers is the plain case: a ``POST`` to a scoring address of any dialect, with a bearer token (or to an
+endpoint that needs none), a body of stated length and a host name that is allowed. Whatever is unusual goes on
+to Django, whose views give the same answer more slowly.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.http.request import split_domain_port, validate_host
 
-from accounts.errors import TokenInvalid
-from accounts.policy import Permission
+from accounts.errors import Unauthenticated
 from core.errors import DomainError
 from core.ids import uuid7
 from core.logs import request_id as current_request_id
 from core.middleware import acceptable_request_id
 from serving import prediction
-from serving.errors import EndpointUnknown
-from serving.prediction import Answer
+from serving.admission import admit
+from serving.errors import EndpointUnknown, VersionNotServed
+from serving.protocols import NATIVE, Address, Envelope, Payload, scoring_address
 from serving.routing import routing
 
 logger = logging.getLogger(__name__)
@@ -34,11 +34,8 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-_PREFIX = "/api/v1/endpoints/"
-_SUFFIX = "/predict/"
-_JSON = frozenset({"application/json", "application/json;charset=utf-8"})
 _REASONS = {status.value: f"{status.value} {status.phrase}" for status in http.HTTPStatus}
-_MOST_HOSTS = 1000
+_MOST_REMEMBERED = 1000
 
 
 class FastLane:
@@ -47,36 +44,43 @@ class FastLane:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._hosts: dict[str, bool] = {}
+        self._addresses: dict[str, Address] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or pass on."""
-        path: str = environ["PATH_INFO"]
-        if (
-            path.endswith(_SUFFIX)
-            and path.startswith(_PREFIX)
-            and environ["REQUEST_METHOD"] == "POST"
-        ):
-            if "CONTENT_LENGTH" not in environ:
-                _state_length(environ)
-            if self._is_plain(environ):
-                answered = self._answer(environ, path[len(_PREFIX) : -len(_SUFFIX)])
-                if answered is not None:
-                    identity, answer = answered
-                    headers = [
-                        ("Content-Type", answer.content_type),
-                        ("Content-Length", str(len(answer.body))),
-                        ("X-Request-ID", identity),
-                        ("X-Content-Type-Options", "nosniff"),
-                        *answer.headers,
-                    ]
-                    start_response(_REASONS[answer.status], headers)
-                    return [answer.body]
+        if environ["REQUEST_METHOD"] == "POST":
+            address = self._address(environ["PATH_INFO"])
+            if address is not None:
+                if "CONTENT_LENGTH" not in environ:
+                    _state_length(environ)
+                content_type = environ.get("CONTENT_TYPE", "").replace(" ", "").lower()
+                if address.codec.accepts(content_type) and self._is_plain(environ):
+                    answered = self._answer(environ, address, content_type)
+                    if answered is not None:
+                        identity, answer = answered
+                        headers = [
+                            ("Content-Type", answer.content_type),
+                            ("Content-Length", str(len(answer.body))),
+                            ("X-Request-ID", identity),
+                            ("X-Content-Type-Options", "nosniff"),
+                            *answer.headers,
+                        ]
+                        start_response(_REASONS[answer.status], headers)
+                        return [answer.body]
         return self._application(environ, start_response)
+
+    def _address(self, path: str) -> Address | None:
+        """Return what a path asks for; paths are few and asked often."""
+        try:
+            return self._addresses[path]
+        except KeyError:
+            address = scoring_address(path)
+            if address is not None and len(self._addresses) < _MOST_REMEMBERED > len(path):
+                self._addresses[path] = address
+            return address
 
     def _is_plain(self, environ: Environ) -> bool:
         """Whether nothing about the request needs Django."""
-        if environ.get("CONTENT_TYPE", "").replace(" ", "").lower() not in _JSON:
-            return False
         if "HTTP_CONTENT_ENCODING" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             return False
         if not environ.get("CONTENT_LENGTH", "").isdecimal():
@@ -88,36 +92,48 @@ class FastLane:
         if allowed is None:
             domain, _ = split_domain_port(host)
             allowed = bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
-            if len(self._hosts) < _MOST_HOSTS:
+            if len(self._hosts) < _MOST_REMEMBERED:
                 self._hosts[host] = allowed
         return allowed
 
-    def _answer(self, environ: Environ, name: str) -> tuple[str, Answer] | None:
+    def _answer(
+        self, environ: Environ, address: Address, content_type: str
+    ) -> tuple[str, Payload] | None:
         """Return the request's id and answer; None when Django shall answer (the body is unread then)."""
         scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         length = int(environ["CONTENT_LENGTH"])
-        if scheme.lower() != "bearer" or length > settings.PREDICT_MAX_BODY_BYTES:
+        is_bearer = scheme.lower() == "bearer"
+        if not is_bearer and (address.codec is NATIVE or "HTTP_AUTHORIZATION" in environ):
+            return None
+        json_length: str | None = environ.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH")
+        if length > settings.PREDICT_MAX_BODY_BYTES:
+            return None
+        if json_length is not None and not json_length.isdecimal():
             return None
         state = routing()
         identity = acceptable_request_id(environ.get("HTTP_X_REQUEST_ID", "")) or uuid7().hex
         token = current_request_id.set(identity)
         try:
             try:
-                principal = state.tokens.principal(secret.strip())
-                principal.require(Permission.PREDICT)
-                route = state.route(principal.project_id, name)
-            except (TokenInvalid, EndpointUnknown, AnyDatabaseError):
+                admitted = admit(state, address, secret.strip() if is_bearer else None)
+            except (Unauthenticated, EndpointUnknown, VersionNotServed, AnyDatabaseError):
                 return None
-            with state.places:
-                body = environ["wsgi.input"].read(length)
-                made = prediction.answer(
-                    body, route=route, principal=principal, request_id=identity, log=state.log
-                )
+            made = prediction.respond(
+                lambda: Envelope(
+                    environ["wsgi.input"].read(length),
+                    content_type,
+                    None if json_length is None else int(json_length),
+                ),
+                codec=address.codec,
+                admitted=admitted,
+                state=state,
+                request_id=identity,
+            )
         except DomainError as error:
-            made = prediction.refusal(error)
+            made = prediction.refusal(error, address.codec)
         except Exception:
-            logger.exception("a prediction by '%s' failed", name)
-            made = prediction.failure()
+            logger.exception("a prediction by '%s' failed", address.endpoint)
+            made = prediction.failure(address.codec)
         finally:
             current_request_id.reset(token)
         return identity, made

@@ -29,6 +29,11 @@ class Endpoint(models.Model):
     description = models.TextField(blank=True, default="")
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="endpoints")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.LIVE)
+    is_open = models.BooleanField(
+        "answers without a token",
+        default=False,
+        help_text="For clients that cannot send a token: everyone who reaches the site may ask for predictions.",
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

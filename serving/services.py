@@ -64,18 +64,40 @@ def create_endpoint(
 
 
 @transaction.atomic
-def describe_endpoint(*, principal: Principal, endpoint: Endpoint, description: str) -> Endpoint:
-    """Change what people read about an endpoint."""
+def change_endpoint(
+    *,
+    principal: Principal,
+    endpoint: Endpoint,
+    description: str | None = None,
+    is_open: bool | None = None,
+) -> Endpoint:
+    """Change what people read about an endpoint, or whether it answers without a token; None leaves as it is.
+
+    Raises
+    ------
+    PermissionMissing
+        Opening an endpoint to everyone takes an administrator of the project.
+    """
     principal.require(Permission.DEPLOY)
     locked = _lock(principal, endpoint)
-    before, locked.description = locked.description, description
-    locked.save(update_fields=["description"])
+    changes: dict[str, list[object]] = {}
+    for attribute, value in (("description", description), ("is_open", is_open)):
+        before = getattr(locked, attribute)
+        if value is not None and value != before:
+            changes[attribute] = [before, value]
+            setattr(locked, attribute, value)
+    if not changes:
+        return locked
+    if "is_open" in changes:
+        principal.require(Permission.ADMIN)
+        execution.announce_change()
+    locked.save(update_fields=list(changes))
     audit.record(
         principal=principal,
-        action="endpoint.described",
+        action="endpoint.changed",
         target=locked,
         summary=locked.name,
-        changes={"description": [before, description]},
+        changes=changes,
     )
     return locked
 

@@ -6,6 +6,11 @@ estimator sees, so a model meets in production exactly the representation that i
 
 from __future__ import annotations
 
+from models_registry.signatures.arrays import (
+    columns_from_arrays,
+    columns_from_matrix,
+    columns_from_rows,
+)
 from models_registry.signatures.columns import (
     Columns,
     columns_from_frame,
@@ -24,9 +29,12 @@ __all__ = [
     "InputRefused",
     "RowComplaint",
     "Signature",
+    "columns_from_arrays",
     "columns_from_frame",
     "columns_from_lists",
+    "columns_from_matrix",
     "columns_from_records",
+    "columns_from_rows",
     "decode_instances",
     "encode_instances",
     "infer_signature",

@@ -50,6 +50,7 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
             "description",
             "model",
             "status",
+            "is_open",
             "deployments",
             "created_at",
         ]
@@ -64,10 +65,14 @@ class EndpointRequestSerializer(serializers.Serializer[Any]):
     description = serializers.CharField(required=False, default="", allow_blank=True)
 
 
-class EndpointDescriptionSerializer(serializers.Serializer[Any]):
+class EndpointChangeSerializer(serializers.Serializer[Any]):
     """What can be changed about an endpoint."""
 
-    description = serializers.CharField(allow_blank=True)
+    description = serializers.CharField(allow_blank=True, required=False)
+    is_open = serializers.BooleanField(
+        required=False,
+        help_text="Answer callers without a token; takes an administrator of the project.",
+    )
 
 
 class RollbackRequestSerializer(serializers.Serializer[Any]):

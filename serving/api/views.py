@@ -24,9 +24,10 @@ from core.errors import NotFound, Unsupported
 from core.logs import request_id
 from models_registry.models import RegisteredModel
 from serving import prediction, services
+from serving.admission import Admitted
 from serving.api.serializers import (
     DeploymentSerializer,
-    EndpointDescriptionSerializer,
+    EndpointChangeSerializer,
     EndpointRequestSerializer,
     EndpointSerializer,
     PredictionRequestSerializer,
@@ -35,6 +36,7 @@ from serving.api.serializers import (
 )
 from serving.lineage import prediction_lineage
 from serving.models import Endpoint
+from serving.protocols import NATIVE, Envelope
 from serving.routing import routing
 from serving.selectors.deployments import with_active_deployments
 
@@ -74,12 +76,12 @@ class EndpointViewSet(
         made = services.create_endpoint(principal=self.principal, model=model, **values)
         return self._shown(made, status=201)
 
-    @extend_schema(request=EndpointDescriptionSerializer, responses=EndpointSerializer)
+    @extend_schema(request=EndpointChangeSerializer, responses=EndpointSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        """Change the description."""
-        wanted = EndpointDescriptionSerializer(data=request.data)
+        """Change the description, or whether the endpoint answers without a token."""
+        wanted = EndpointChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        changed = services.describe_endpoint(
+        changed = services.change_endpoint(
             principal=self.principal, endpoint=self.get_object(), **wanted.validated_data
         )
         return self._shown(changed)
@@ -151,14 +153,13 @@ class PredictView(APIView):
         principal = principal_of_request(request)
         state = routing()
         route = state.route(principal.project_id, name)
-        with state.places:
-            made = prediction.answer(
-                request.body,
-                route=route,
-                principal=principal,
-                request_id=request_id.get(),
-                log=state.log,
-            )
+        made = prediction.respond(
+            lambda: Envelope(request.body, "application/json"),
+            codec=NATIVE,
+            admitted=Admitted(principal, route),
+            state=state,
+            request_id=request_id.get(),
+        )
         return HttpResponse(
             made.body,
             status=made.status,

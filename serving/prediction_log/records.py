@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from serving.prediction_log.features import FeatureBlock
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
@@ -19,7 +21,7 @@ class LoggedRequest:
     at
         When it was answered, in UTC, to the microsecond.
     instances
-        The n validated instances as they were received.
+        The n validated instances as they were received: one mapping each, or columns of values.
     predictions
         n classes or values.
     probabilities
@@ -36,11 +38,17 @@ class LoggedRequest:
     token_prefix: str
     at: datetime
     prediction_ids: Sequence[str]
-    instances: Sequence[Mapping[str, Any]]
+    instances: Sequence[Mapping[str, Any]] | FeatureBlock
     predictions: Sequence[Any]
     probabilities: Any = None
     role: str = "champion"
     latency_us: int = 0
+
+    @property
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """The instances as one mapping each."""
+        given = self.instances
+        return given.records() if isinstance(given, FeatureBlock) else given
 
 
 def encode_request(request: LoggedRequest) -> bytes:
@@ -57,12 +65,22 @@ def encode_request(request: LoggedRequest) -> bytes:
             "role": request.role,
             "us": request.latency_us,
             "ids": request.prediction_ids,
-            "instances": request.instances,
+            **_features(request.instances),
             "predictions": request.predictions,
             "probabilities": request.probabilities,
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
+
+
+def _features(instances: Sequence[Mapping[str, Any]] | FeatureBlock) -> dict[str, Any]:
+    if isinstance(instances, FeatureBlock):
+        return {"columns": dict(zip(instances.names, instances.columns, strict=True))}
+    return {"instances": instances}
+
+
+def _block(columns: Mapping[str, Sequence[Any]]) -> FeatureBlock:
+    return FeatureBlock(list(columns), list(columns.values()))
 
 
 def decode_request(payload: bytes) -> LoggedRequest:
@@ -87,7 +105,9 @@ def decode_request(payload: bytes) -> LoggedRequest:
                 microsecond=micros % 1_000_000
             ),
             prediction_ids=value["ids"],
-            instances=value["instances"],
+            instances=value["instances"]
+            if "instances" in value
+            else _block(value["columns"]).records(),
             predictions=value["predictions"],
             probabilities=value["probabilities"],
             role=value["role"],

@@ -42,12 +42,13 @@ def rows_of(requests: Sequence[LoggedRequest]) -> pa.Table:
             request.model_version_id,
             request.role,
             request.token_prefix,
-            orjson.dumps(request.instances[index]).decode(),
+            orjson.dumps(records[index]).decode(),
             orjson.dumps(request.predictions[index]).decode(),
             None if request.probabilities is None else list(request.probabilities[index]),
             request.latency_us,
         )
         for request in requests
+        for records in [request.records]
         for index, prediction_id in enumerate(request.prediction_ids)
     ]
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)

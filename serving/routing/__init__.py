@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from serving.routing.routes import Route
 from serving.routing.state import Routing, forget_routing, routing
+from serving.routing.statistics import Key, Statistics
 
-__all__ = ["Route", "Routing", "forget_routing", "routing"]
+__all__ = ["Key", "Route", "Routing", "Statistics", "forget_routing", "routing"]

@@ -30,17 +30,22 @@ class Route:
 
     Attributes
     ----------
+    is_open
+        Whether it answers callers without a token, too.
     described
         The JSON of ``{"id", "model", "number"}`` of the version, made once.
     """
 
     project_id: int
+    project_slug: str
     endpoint_id: int
     endpoint_name: str
     is_live: bool
+    is_open: bool
     deployment_id: int
     role: str
     model_version_id: int
+    version_number: int
     model: LoadedModel
     described: orjson.Fragment
 
@@ -52,12 +57,15 @@ def route_of(deployment: Deployment, model: LoadedModel) -> Route:
     described = {"id": version.pk, "model": version.model.name, "number": version.number}
     return Route(
         project_id=endpoint.project_id,
+        project_slug=endpoint.project.slug,
         endpoint_id=endpoint.pk,
         endpoint_name=endpoint.name,
         is_live=endpoint.is_live,
+        is_open=endpoint.is_open,
         deployment_id=deployment.pk,
         role=deployment.role,
         model_version_id=version.pk,
+        version_number=version.number,
         model=model,
         described=orjson.Fragment(orjson.dumps(described)),
     )

@@ -19,6 +19,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connections
 
 from accounts.selectors import principals_of_digests
+from core.errors import DomainError
 from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown
 from serving.execution.following import follow_champions
 from serving.models import Deployment
@@ -26,6 +27,7 @@ from serving.prediction_log import SegmentWriter
 from serving.routing.loading import LoadedModels
 from serving.routing.places import Places
 from serving.routing.routes import Route, route_of
+from serving.routing.statistics import Statistics
 from serving.routing.tokens import TokenCache
 from serving.selectors.deployments import (
     active_champions,
@@ -60,15 +62,19 @@ class Routing:
         Where answers are written before they leave.
     places
         To be entered while a prediction is made.
+    statistics
+        What was answered and refused.
     """
 
     def __init__(self, *, tick_seconds: float, models: LoadedModels | None = None) -> None:
         self.tokens = TokenCache(principals_of_digests)
         self.log = SegmentWriter(Path(settings.PREDICTION_LOG_ROOT))
         self.places = Places(settings.PREDICT_MAX_AT_ONCE)
+        self.statistics = Statistics()
         self._tick_seconds = tick_seconds
         self._models = models or LoadedModels()
         self._routes: Mapping[Key, Route] = {}
+        self._open: Mapping[tuple[str, str], Route] = {}
         self._waiting: Sequence[Deployment] = ()
         self._generation: int | None = None
         self._changing = threading.Lock()
@@ -93,6 +99,28 @@ class Routing:
             route = self._new_route(key)
         if not route.is_live:
             raise EndpointStopped(f"The endpoint '{name}' is stopped.")
+        return route
+
+    def look(self) -> None:
+        """Learn the routes of the present moment, whatever the time of the next tick."""
+        self._ensure_started()
+        self._look_at_routes()
+
+    def answers(self, project_id: int, name: str) -> bool:
+        """Whether predictions are answered at an endpoint right now."""
+        try:
+            self.route(project_id, name)
+        except DomainError:
+            return False
+        return True
+
+    def open_route(self, project_slug: str, name: str) -> Route | None:
+        """Return the route of an endpoint that answers without a token; None when there is none."""
+        self._ensure_started()
+        route = self._open.get((project_slug, name))
+        if route is None:
+            self._look_at_routes()
+            route = self._open.get((project_slug, name))
         return route
 
     def close(self) -> None:
@@ -145,10 +173,24 @@ class Routing:
                     continue
                 waiting.append(deployment)
                 if before is not None and before.endpoint_id == deployment.endpoint_id:
-                    routes[key] = replace(before, is_live=deployment.endpoint.is_live)
-            self._routes, self._waiting = routes, waiting
+                    routes[key] = replace(
+                        before,
+                        is_live=deployment.endpoint.is_live,
+                        is_open=deployment.endpoint.is_open,
+                    )
+            self._show(routes)
+            self._waiting = waiting
             self._generation = present
         self._models.want(deployment.model_version for deployment in deployments)
+
+    def _show(self, routes: Mapping[Key, Route]) -> None:
+        """Let these routes answer from now on."""
+        self._routes = routes
+        self._open = {
+            (route.project_slug, route.endpoint_name): route
+            for route in routes.values()
+            if route.is_open
+        }
 
     def _work(self) -> None:
         """Let endpoints follow their champion, and load what waits."""
@@ -182,7 +224,7 @@ class Routing:
                 if any(one is deployment for one in self._waiting):
                     self._waiting = [one for one in self._waiting if one is not deployment]
                     route = route_of(deployment, model)
-                    self._routes = {**self._routes, _key_of(deployment): route}
+                    self._show({**self._routes, _key_of(deployment): route})
         if deployment.problem != problem:
             deployment.problem = problem
             Deployment.objects.filter(pk=deployment.pk).update(problem=problem)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 
 from models_registry.models import Alias
 from models_registry.selectors import CHAMPION
+from models_registry.signatures import Signature
 from serving.models import Deployment, Endpoint, RoutingGeneration
 
 
@@ -23,7 +27,7 @@ def active_champions() -> list[Deployment]:
     return list(
         Deployment.objects.filter(
             role=Deployment.Role.CHAMPION, ended_at__isnull=True
-        ).select_related("endpoint", "model_version__model")
+        ).select_related("endpoint__project", "model_version__model")
     )
 
 
@@ -53,3 +57,66 @@ def generation() -> int:
     """Return the number that rises with each change of endpoints and deployments."""
     found = RoutingGeneration.objects.values_list("generation", flat=True).first()
     return found or 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedVersion:
+    """A model version at work behind an endpoint.
+
+    Attributes
+    ----------
+    problem
+        Why it cannot be loaded; empty when it can.
+    """
+
+    deployment_id: int
+    number: int
+    role: str
+    signature: Signature
+    runtime: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedEndpoint:
+    """An endpoint as clients of foreign dialects see it: a model with versions, the champion first."""
+
+    id: int
+    project_id: int
+    name: str
+    is_live: bool
+    versions: Sequence[ServedVersion]
+
+
+def served_endpoints(
+    *, project_slug: str, only_open: bool = False, name: str | None = None
+) -> list[ServedEndpoint]:
+    """Return a project's endpoints with the versions at work, by name, in two queries."""
+    endpoints = Endpoint.objects.filter(project__slug=project_slug).order_by("name")
+    if only_open:
+        endpoints = endpoints.filter(is_open=True)
+    if name is not None:
+        endpoints = endpoints.filter(name=name)
+    order = {Deployment.Role.CHAMPION.value: 0}
+    return [
+        ServedEndpoint(
+            id=endpoint.pk,
+            project_id=endpoint.project_id,
+            name=endpoint.name,
+            is_live=endpoint.is_live,
+            versions=[
+                ServedVersion(
+                    deployment_id=one.pk,
+                    number=one.model_version.number,
+                    role=one.role,
+                    signature=Signature.from_dict(one.model_version.signature),
+                    runtime=one.model_version.runtime,
+                    problem=one.problem,
+                )
+                for one in sorted(
+                    vars(endpoint)["active"], key=lambda one: (order.get(one.role, 1), one.pk)
+                )
+            ],
+        )
+        for endpoint in with_active_deployments(endpoints)
+    ]

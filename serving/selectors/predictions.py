@@ -170,7 +170,7 @@ def _record_of(request: LoggedRequest, index: int) -> PredictionRecord:
         model_version_id=request.model_version_id,
         role=request.role,
         token_prefix=request.token_prefix,
-        features=request.instances[index],
+        features=request.records[index],
         prediction=request.predictions[index],
         probabilities=None if request.probabilities is None else request.probabilities[index],
     )

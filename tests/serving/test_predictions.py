@@ -25,6 +25,8 @@ from models_registry.runtimes import NativeRuntime
 from models_registry.signatures import encode_instances
 from serving import prediction
 from serving.prediction_log import LoggedRequest, decode_request
+from serving.protocols import Envelope
+from serving.protocols.native import MOST_WARNINGS
 from serving.routing import Route
 from tests.models_registry.fitting import Kind, fit
 from tests.serving.versions import ROW, in_memory
@@ -55,12 +57,15 @@ class Log:
 def route(estimator: str = "logistic", kind: Kind = "binary") -> Route:
     return Route(
         project_id=7,
+        project_slug="demo",
         endpoint_id=3,
         endpoint_name="churn",
         is_live=True,
+        is_open=False,
         deployment_id=4,
         role="champion",
         model_version_id=5,
+        version_number=2,
         model=in_memory(estimator, kind),
         described=orjson.Fragment(b'{"id":5,"model":"churn","number":2}'),
     )
@@ -71,7 +76,7 @@ def ask(
 ) -> dict[str, Any]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = prediction.answer(
-        content,
+        Envelope(content, "application/json"),
         route=at or route(),
         principal=caller,
         request_id="r-1",
@@ -225,7 +230,7 @@ def test_a_category_that_training_did_not_see_is_a_warning() -> None:
 
 def test_warnings_are_listed_up_to_a_limit() -> None:
     answer = ask({"instances": [{**ROW, "region": "moon"}] * 150})
-    assert len(answer["warnings"]) == prediction.MOST_WARNINGS + 1
+    assert len(answer["warnings"]) == MOST_WARNINGS + 1
     assert answer["warnings"][-1]["detail"].startswith("50 more")
 
 

@@ -1,0 +1,1 @@
+"""Views of the foreign dialects: what they ask besides predictions, and predictions that the fast lane passed on."""

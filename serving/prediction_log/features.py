@@ -1,0 +1,58 @@
+"""Instances as columns: for those that arrive so, one mapping for each would be made only to be taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models_registry.signatures import Columns
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBlock:
+    """n instances as columns, for those who sent them so.
+
+    Attributes
+    ----------
+    columns
+        One list or array of n values for each name.
+    """
+
+    names: Sequence[str]
+    columns: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the instances as one mapping each."""
+        listed = [
+            values.tolist() if isinstance(values, np.ndarray) else values for values in self.columns
+        ]
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*listed, strict=True)]
+
+    @classmethod
+    def of(cls, columns: Columns) -> FeatureBlock:
+        """Return checked rows as they are logged: truth values and integers as such, null for NaN."""
+        numbers = iter(range(columns.numeric.shape[1]))
+        words = iter(columns.text)
+        values: list[Any] = []
+        for field in columns.signature.inputs:
+            if not field.is_numeric:
+                column = next(words).tolist()
+                values.append([word or None for word in column] if field.nullable else column)
+                continue
+            column = np.ascontiguousarray(columns.numeric[:, next(numbers)])
+            has_missing = field.nullable and bool(np.isnan(column).any())
+            if field.type == "number" or (has_missing and field.type == "integer"):
+                values.append(column)
+            elif has_missing:
+                values.append(
+                    [None if value != value else bool(value) for value in column.tolist()]
+                )
+            else:
+                values.append(column.astype(bool if field.type == "boolean" else np.int64))
+        return cls(columns.signature.names, values)

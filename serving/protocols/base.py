@@ -1,0 +1,132 @@
+"""What every dialect does: bytes to rows, answers to bytes, refusals in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from core.errors import Invalid, TooLarge
+from models_registry.runtimes import Scores
+from models_registry.signatures import Columns, Signature
+from serving.prediction_log.features import FeatureBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A request as the transport received it.
+
+    Attributes
+    ----------
+    content_type
+        In lower case and without spaces; empty when there was none.
+    json_bytes
+        Length of the JSON part before binary tensors (header ``Inference-Header-Content-Length``); None
+        when the whole body is one part.
+    """
+
+    body: bytes
+    content_type: str = ""
+    json_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A body with what must be said about it; ``rows`` counts the instances that it answers."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Rows that fit the signature, and what else the caller asked for.
+
+    Attributes
+    ----------
+    instances
+        The rows as they go into the prediction log.
+    asked
+        What the dialect needs again for the answer.
+    """
+
+    columns: Columns
+    instances: Sequence[Mapping[str, Any]] | FeatureBlock
+    asked: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Answers, and who gave them.
+
+    Attributes
+    ----------
+    described
+        The JSON of ``{"id", "model", "number"}`` of the version, made once.
+    version_number
+        The number of the version within its registered model.
+    """
+
+    endpoint_name: str
+    version_number: int
+    described: orjson.Fragment
+    signature: Signature
+    scores: Scores
+    prediction_ids: Sequence[str]
+
+
+class Codec(Protocol):
+    """One dialect's way to ask for predictions; no state, no Django."""
+
+    @property
+    def name(self) -> str:
+        """The name of the dialect, as metrics show it."""
+        ...
+
+    def accepts(self, content_type: str) -> bool:
+        """Whether bodies of this media type (lower case, without spaces) are read."""
+        ...
+
+    def decode(self, envelope: Envelope, signature: Signature, *, most_rows: int) -> Decoded:
+        """Return the rows of a request.
+
+        Raises
+        ------
+        DomainError
+            The body cannot be read, does not fit the signature, or holds too many rows.
+        """
+        ...
+
+    def encode(self, decoded: Decoded, answered: Answered) -> Payload:
+        """Return the answer."""
+        ...
+
+    def refusal(self, problem: Mapping[str, Any]) -> Payload:
+        """Return a refusal, given as a problem document, in the words of the dialect."""
+        ...
+
+
+def check_row_count(count: int, most_rows: int, *, field: str) -> None:
+    """Refuse a request without rows, and one with more than are answered at once.
+
+    Raises
+    ------
+    Invalid, TooLarge
+        There is none; there are too many.
+    """
+    if count == 0:
+        raise Invalid("Send at least one instance.", field=field)
+    if count > most_rows:
+        raise TooLarge(
+            f"{count:,} instances; at most {most_rows:,} are answered at once.", field=field
+        )
+
+
+def client_status(status: int) -> int:
+    """Return a refusal's status for dialects that know 400 only where we tell 422 apart."""
+    return 400 if status == 422 else status

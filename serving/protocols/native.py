@@ -1,0 +1,61 @@
+"""Our own dialect: ``{"instances": [{"feature": value, …}, …]}``, problem documents as refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from models_registry.signatures import Signature, columns_from_records, decode_instances
+from serving.protocols.base import Answered, Decoded, Envelope, Payload, check_row_count
+
+#: No more values that training did not see are listed for one request.
+MOST_WARNINGS = 100
+_JSON = frozenset({"application/json", "application/json;charset=utf-8"})
+
+
+class Native:
+    """The codec."""
+
+    name = "native"
+
+    def accepts(self, content_type: str) -> bool:
+        """Whether it is JSON."""
+        return content_type in _JSON
+
+    def decode(self, envelope: Envelope, signature: Signature, *, most_rows: int) -> Decoded:
+        """Return the rows of a body."""
+        instances = decode_instances(envelope.body)
+        check_row_count(len(instances), most_rows, field="instances")
+        return Decoded(columns_from_records(signature, instances), instances)
+
+    def encode(self, decoded: Decoded, answered: Answered) -> Payload:
+        """Return predictions, probabilities, the version that answered, and an id for each prediction."""
+        scores = answered.scores
+        content: dict[str, Any] = {"predictions": scores.labels}
+        if scores.probabilities is not None:
+            content["probabilities"] = scores.probabilities
+            content["classes"] = answered.signature.classes
+        content["model_version"] = answered.described
+        content["endpoint"] = answered.endpoint_name
+        content["prediction_ids"] = answered.prediction_ids
+        if decoded.columns.unseen:
+            content["warnings"] = _warnings(decoded.columns.unseen)
+        body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        return Payload(200, "application/json", body)
+
+    def refusal(self, problem: Mapping[str, Any]) -> Payload:
+        """Return the problem document as it is."""
+        return Payload(problem["status"], "application/problem+json", orjson.dumps(problem))
+
+
+def _warnings(unseen: Sequence[tuple[int, str]]) -> list[dict[str, str]]:
+    warnings = [
+        {"field": f"instances[{row}].{column}", "detail": "training did not see this category"}
+        for row, column in unseen[:MOST_WARNINGS]
+    ]
+    if len(unseen) > MOST_WARNINGS:
+        more = f"{len(unseen) - MOST_WARNINGS:,} more values that training did not see"
+        warnings.append({"field": "instances", "detail": more})
+    return warnings

@@ -1,0 +1,95 @@
+"""What this process has answered, counted per deployment since it started."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+#: Upper bounds of the buckets of latency, in seconds; the last bucket has none.
+BUCKET_SECONDS = (
+    *(0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is counted apart.
+
+    Attributes
+    ----------
+    deployment_id
+        0 for requests that were refused before it was known who would answer.
+    """
+
+    endpoint_id: int
+    deployment_id: int
+    dialect: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """Answers of one deployment in one dialect.
+
+    Attributes
+    ----------
+    statuses
+        Requests by HTTP status.
+    rows
+        Instances that were answered.
+    seconds
+        Sum of the latencies of answered requests.
+    buckets
+        Answered requests by latency: one number for each of ``BUCKET_SECONDS``, and one for all above.
+    """
+
+    statuses: dict[int, int] = field(default_factory=dict)
+    rows: int = 0
+    seconds: float = 0.0
+    failed_seconds: float = 0.0
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKET_SECONDS) + 1))
+
+    @property
+    def answered(self) -> int:
+        """Requests that were answered with predictions."""
+        return self.statuses.get(200, 0)
+
+    @property
+    def refused(self) -> int:
+        """Requests that were refused, or that failed."""
+        return sum(self.statuses.values()) - self.answered
+
+    def copy(self) -> Counts:
+        """Return these counts as they are now."""
+        return Counts(
+            dict(self.statuses), self.rows, self.seconds, self.failed_seconds, list(self.buckets)
+        )
+
+
+class Statistics:
+    """Counts of one process; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._counts: dict[Key, Counts] = {}
+
+    def record(self, key: Key, *, status: int, rows: int, seconds: float) -> None:
+        """Count one request."""
+        with self._mutex:
+            counts = self._counts.get(key)
+            if counts is None:
+                counts = self._counts[key] = Counts()
+            counts.statuses[status] = counts.statuses.get(status, 0) + 1
+            if status != 200:
+                counts.failed_seconds += seconds
+                return
+            counts.rows += rows
+            counts.seconds += seconds
+            counts.buckets[bisect_left(BUCKET_SECONDS, seconds)] += 1
+
+    def snapshot(self) -> Mapping[Key, Counts]:
+        """Return all counts as they are now."""
+        with self._mutex:
+            return {key: counts.copy() for key, counts in self._counts.items()}
