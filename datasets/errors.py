@@ -119,6 +119,34 @@ class SchemaMismatch(Invalid):
     title = "The rows do not fit the schema of the dataset"
 
 
+class SchemaViolated(Invalid):
+    """Rows hold values that the dataset's schema does not allow."""
+
+    code = "schema_violated"
+    title = "Values break the schema of the dataset"
+
+
+class SchemaRefused(Invalid):
+    """What was said about the columns makes no schema."""
+
+    code = "schema_refused"
+    title = "This cannot be the schema of a dataset"
+
+
+class SchemaChanged(Conflict):
+    """The schema was edited by somebody else in the meantime."""
+
+    code = "schema_changed"
+    title = "The schema has changed since it was read"
+
+
+class SchemaMissing(NotFound):
+    """The dataset has no edited schema, or none of that revision."""
+
+    code = "schema_missing"
+    title = "There is no such schema"
+
+
 class UploadTooLarge(TooLarge):
     """The file itself passes the limit of an upload."""
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.types as pt
 
-from datasets.errors import SchemaMismatch, UnsupportedColumnType, ValueOutOfRange
+from datasets.errors import SchemaMismatch, UnsupportedColumnType
+from datasets.schema.coercion import coerce_array, logical_type
 from datasets.schema.columns import Column, ColumnType, Role, Schema
-from datasets.schema.conversion import require_finite
 from datasets.schema.names import check_names
-from datasets.schema.text import FIRST_MOMENT_US, LAST_MOMENT_US
 
 
 def schema_from_arrow(schema: pa.Schema) -> Schema:
@@ -32,7 +29,7 @@ def schema_from_arrow(schema: pa.Schema) -> Schema:
     columns: list[Column] = []
     refused: list[str] = []
     for name, field in zip(names, schema, strict=True):
-        type_ = _logical(field.type)
+        type_ = logical_type(field.type)
         if type_ is None:
             refused.append(f"{name!r} ({str(field.type)[:60]})")
             continue
@@ -47,28 +44,6 @@ def schema_from_arrow(schema: pa.Schema) -> Schema:
             field="file",
         )
     return Schema(tuple(columns))
-
-
-def _logical(type_: pa.DataType) -> ColumnType | None:
-    if pt.is_dictionary(type_):
-        return _logical(type_.value_type)
-    if pt.is_boolean(type_):
-        return ColumnType.BOOLEAN
-    if pt.is_integer(type_):
-        return ColumnType.INTEGER
-    if pt.is_decimal(type_):
-        return (
-            ColumnType.INTEGER if type_.scale == 0 and type_.precision <= 18 else ColumnType.NUMBER
-        )
-    if pt.is_floating(type_):
-        return ColumnType.NUMBER
-    if pt.is_string(type_) or pt.is_large_string(type_) or pt.is_string_view(type_):
-        return ColumnType.STRING
-    if pt.is_null(type_):
-        return ColumnType.STRING
-    if pt.is_date(type_) or pt.is_timestamp(type_):
-        return ColumnType.TIMESTAMP
-    return None
 
 
 def normalise_batch(batch: pa.RecordBatch, schema: Schema, *, first_row: int = 1) -> pa.RecordBatch:
@@ -91,69 +66,7 @@ def normalise_batch(batch: pa.RecordBatch, schema: Schema, *, first_row: int = 1
     for column in schema:
         if column.name not in by_name:
             raise SchemaMismatch(f"Column {column.name!r} is missing.", field="file")
-        arrays.append(_normalise(by_name[column.name], column, first_row=first_row))
+        arrays.append(
+            coerce_array(by_name[column.name], column.type, name=column.name, first_row=first_row)
+        )
     return pa.RecordBatch.from_arrays(arrays, schema=schema.to_arrow())
-
-
-def _normalise(array: pa.Array, column: Column, *, first_row: int) -> pa.Array:
-    if pt.is_dictionary(array.type):
-        array = array.cast(array.type.value_type)
-    if pt.is_null(array.type):
-        return array.cast(column.type.arrow)
-    found = _logical(array.type)
-    widened = found is ColumnType.INTEGER and column.type is ColumnType.NUMBER
-    if found is not column.type and not widened:
-        raise SchemaMismatch(
-            f"Column {column.name!r} is {column.type.value}, but the rows have {array.type} there.",
-            field="file",
-        )
-    match column.type:
-        case ColumnType.NUMBER:
-            return _floats(array, column.name, first_row)
-        case ColumnType.TIMESTAMP:
-            return _moments(array, column.name)
-        case ColumnType.INTEGER:
-            try:
-                return array.cast(pa.int64())
-            except pa.ArrowInvalid as error:
-                raise ValueOutOfRange(
-                    f"Column {column.name!r} holds integers beyond 64 signed bits. "
-                    "Save it as text to keep them.",
-                    field="file",
-                ) from error
-        case _:
-            return array.cast(column.type.arrow)
-
-
-def _floats(array: pa.Array, name: str, first_row: int) -> pa.Array:
-    try:
-        numbers = array.cast(pa.float64())
-    except pa.ArrowInvalid as error:
-        raise ValueOutOfRange(
-            f"Column {name!r} holds integers that a double cannot carry exactly.", field="file"
-        ) from error
-    require_finite(numbers, name=name, first_row=first_row)
-    return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
-
-
-def _moments(array: pa.Array, name: str) -> pa.Array:
-    try:
-        if pt.is_date(array.type):
-            array = array.cast(
-                pa.timestamp("ms") if pt.is_date64(array.type) else pa.timestamp("s")
-            )
-        # Nanoseconds are cut to microseconds, the finest that Delta Lake stores.
-        micros = array.cast(pa.timestamp("us", tz=array.type.tz), safe=array.type.unit != "ns")
-    except pa.ArrowInvalid as error:
-        raise ValueOutOfRange(
-            f"Column {name!r} holds a moment out of range.", field="file"
-        ) from error
-    bounds = pc.min_max(micros.cast(pa.int64()))
-    low, high = bounds["min"].as_py(), bounds["max"].as_py()
-    if low is not None and (low < FIRST_MOMENT_US or high > LAST_MOMENT_US):
-        raise ValueOutOfRange(
-            f"Column {name!r} holds a moment outside the years 1 to 9999.", field="file"
-        )
-    if array.type.tz is None:
-        return pc.assume_timezone(micros, "UTC")
-    return micros.cast(pa.timestamp("us", tz="UTC"))

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from datasets.errors import ColumnNotFound
+from datasets.schema.limits import UNLIMITED, ValueLimits
 
 
 class ColumnType(StrEnum):
@@ -37,31 +38,36 @@ _ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
 
 
 class Role(StrEnum):
-    """What a column is for, as far as it can be told from the data alone."""
+    """What a column is for: guessed from the data, or said by a person in the dataset's schema."""
 
     FEATURE = "feature"
     TARGET = "target"
     IDENTIFIER = "identifier"
     TIMESTAMP = "timestamp"
+    SUBJECT_KEY = "subject_key"
     IGNORED = "ignored"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, logical type, whether nulls occur, and its role."""
+    """One column: its name, logical type, whether nulls occur (or may), its role, and its limits."""
 
     name: str
     type: ColumnType
     nullable: bool = True
     role: Role = Role.FEATURE
+    limits: ValueLimits = UNLIMITED
+    description: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the column as JSON-compatible values."""
+        """Return the column as JSON-compatible values; what was not said is left out."""
         return {
             "name": self.name,
             "type": self.type.value,
             "nullable": self.nullable,
             "role": self.role.value,
+            **self.limits.to_dict(),
+            **({"description": self.description} if self.description else {}),
         }
 
     @classmethod
@@ -72,14 +78,23 @@ class Column:
             type=ColumnType(data["type"]),
             nullable=bool(data.get("nullable", True)),
             role=Role(data.get("role", Role.FEATURE.value)),
+            limits=ValueLimits.from_dict(data),
+            description=str(data.get("description", "")),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns of a dataset version, in their order."""
+    """The columns of a dataset version, in their order.
+
+    Attributes
+    ----------
+    revision
+        The revision of the dataset's edited schema that the rows were held to; None when there was none.
+    """
 
     columns: tuple[Column, ...]
+    revision: int | None = None
 
     def __iter__(self) -> Iterator[Column]:
         return iter(self.columns)
@@ -114,11 +129,20 @@ class Schema:
 
     def with_nullable(self, names: frozenset[str]) -> Schema:
         """Return the schema in which exactly the columns in ``names`` are nullable."""
-        return Schema(tuple(replace(c, nullable=c.name in names) for c in self.columns))
+        return replace(
+            self, columns=tuple(replace(c, nullable=c.name in names) for c in self.columns)
+        )
 
     def with_roles(self, roles: Mapping[str, Role]) -> Schema:
         """Return the schema with the given roles; columns that are not named keep theirs."""
-        return Schema(tuple(replace(c, role=roles.get(c.name, c.role)) for c in self.columns))
+        return replace(
+            self, columns=tuple(replace(c, role=roles.get(c.name, c.role)) for c in self.columns)
+        )
+
+    def declared_by(self, declared: Schema) -> Schema:
+        """Return the schema in which each column that ``declared`` names is as it is declared there."""
+        said = {column.name: column for column in declared}
+        return Schema(tuple(said.get(c.name, c) for c in self.columns), declared.revision)
 
     def to_arrow(self) -> pa.Schema:
         """Return the Arrow schema in which rows of this schema are stored."""
@@ -126,9 +150,11 @@ class Schema:
 
     def to_dict(self) -> dict[str, Any]:
         """Return ``{"columns": [...]}``, the form kept in the database."""
-        return {"columns": [column.to_dict() for column in self.columns]}
+        columns = [column.to_dict() for column in self.columns]
+        return {"columns": columns} | ({} if self.revision is None else {"revision": self.revision})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
         """Return the schema that :meth:`to_dict` described."""
-        return cls(tuple(Column.from_dict(item) for item in data.get("columns", ())))
+        columns = tuple(Column.from_dict(item) for item in data.get("columns", ()))
+        return cls(columns, data.get("revision"))

@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from datasets.schema import ColumnType, NotAValue, coerce
+from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.errors import MOST_COMPLAINTS, InputRefused, RowComplaint
 from models_registry.signatures.signature import Field, Signature
 
@@ -37,6 +40,8 @@ class Columns:
         One object array of shape (n,) for each text input; ``""`` stands for null.
     unseen
         (row, column) of each category that training did not see.
+    outside
+        (row, column) of each value outside of the limits that the dataset's schema states.
     """
 
     signature: Signature
@@ -44,6 +49,7 @@ class Columns:
     text: tuple[npt.NDArray[np.object_], ...]
     row_count: int
     unseen: tuple[tuple[int, str], ...] = ()
+    outside: tuple[tuple[int, str], ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return what an estimator is fitted on and asked with.
@@ -99,7 +105,10 @@ def columns_from_records(signature: Signature, records: Sequence[Mapping[str, An
         raise InputRefused(_complaints(signature, records)) from None
     if numeric is None or not _all_text(texts):
         return _carefully(signature, records)
-    return _finish(signature, numeric, texts, len(records))
+    columns = _finish(signature, numeric, texts, len(records))
+    if columns.outside and any(field.limits.enforce for _, field in signature.limited):
+        return _carefully(signature, records)
+    return columns
 
 
 def columns_from_lists(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> Columns:
@@ -124,7 +133,8 @@ def columns_from_lists(signature: Signature, columns: Mapping[str, Sequence[Any]
 def columns_from_frame(signature: Signature, frame: pd.DataFrame) -> Columns:
     """Return the columns of a DataFrame that the signature names; missing values become null.
 
-    The frame is one of our own (read from the lake), so types are converted, not checked.
+    The frame is one of our own: rows that were coerced when they came in, or (a stored reference) what a
+    model was given. So types are converted, not checked.
     """
     count = len(frame)
     numeric = np.empty((count, len(signature.numeric)), dtype=np.float64)
@@ -151,7 +161,8 @@ def _numeric_block(
     if not set(map(type, itertools.chain.from_iterable(rows))) <= _NUMBERS:
         return None
     block = np.array(rows, dtype=np.float64)
-    if not (np.abs(block) <= _FLOAT32_MAX).all():
+    # What is larger may be an integer that a double cannot carry, or no number that a model can take.
+    if not (np.abs(block) <= LARGEST_EXACT).all():
         return None
     if any(field.type != "number" for field in fields):
         strict = [index for index, field in enumerate(fields) if field.type != "number"]
@@ -209,7 +220,26 @@ def _finish(
                 for row, value in enumerate(values)
                 if value is not None and value not in known
             )
-    return Columns(signature, numeric, tuple(arrays), count, tuple(unseen))
+    outside = _outside(signature, numeric, texts) if signature.limited else ()
+    return Columns(signature, numeric, tuple(arrays), count, tuple(unseen), outside)
+
+
+def _outside(
+    signature: Signature,
+    numeric: npt.NDArray[np.float64],
+    texts: Sequence[Sequence[str | None]],
+) -> tuple[tuple[int, str], ...]:
+    """Return where values are outside of the limits; what is missing is nowhere."""
+    found: list[tuple[int, str]] = []
+    for place, field in signature.limited:
+        values = (
+            pa.array(numeric[:, place], from_pandas=True)
+            if field.is_numeric
+            else pa.array(texts[place], pa.string())
+        )
+        wrong = field.limits.misfits(values).to_numpy(zero_copy_only=False)
+        found.extend((int(row), field.name) for row in np.flatnonzero(wrong))
+    return tuple(sorted(found))
 
 
 def _complaints(signature: Signature, records: Sequence[Any]) -> list[RowComplaint]:
@@ -240,25 +270,10 @@ def _complaint(field: Field, value: Any) -> str | None:
     """Return what is wrong with one value, or None."""
     if value is None:
         return None if field.nullable else "null is not a value of this column"
-    if field.type == "string":
-        return None if isinstance(value, str) else f"text was expected, not {_kind(value)}"
-    if field.type == "boolean":
-        return (
-            None if isinstance(value, bool) else f"true or false was expected, not {_kind(value)}"
-        )
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"a number was expected, not {_kind(value)}"
-    if isinstance(value, float) and math.isnan(value):
-        return "send null, not NaN"
-    if abs(value) > _FLOAT32_MAX:
+    try:
+        coerced = coerce(value, ColumnType(field.type))
+    except NotAValue as refusal:
+        return str(refusal)
+    if isinstance(coerced, int | float) and abs(coerced) > _FLOAT32_MAX:
         return "the number is too large"
-    if field.type == "integer" and value % 1:
-        return "a whole number was expected"
-    return None
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "a truth value"
-    names = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return names.get(type(value), type(value).__name__)
+    return field.limits.complaint(coerced) if field.limits.enforce else None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, cast
 
 import pandas as pd
+
+from datasets.schema import Schema, ValueLimits
+from datasets.schema.limits import UNLIMITED
 
 FieldType = Literal["number", "integer", "boolean", "string"]
 Task = Literal["classification", "regression"]
@@ -27,12 +30,19 @@ class Field:
         Whether ``null`` is a value of this column.
     categories
         The values that training saw, for text columns with not too many of them.
+    limits
+        Range or closed set that the dataset's schema states. A value outside is flagged in the answer, and
+        refused only where the schema says ``enforce``.
+    description
+        What the dataset's schema says about the column.
     """
 
     name: str
     type: FieldType
     nullable: bool = False
     categories: tuple[str, ...] | None = None
+    limits: ValueLimits = UNLIMITED
+    description: str = ""
 
     @property
     def is_numeric(self) -> bool:
@@ -81,6 +91,36 @@ class Signature:
             None if field.categories is None else frozenset(field.categories) for field in self.text
         )
 
+    @cached_property
+    def limited(self) -> tuple[tuple[int, Field], ...]:
+        """The inputs with limits, each with its place among the numeric or among the text inputs."""
+        return tuple(
+            (place, field)
+            for fields in (self.numeric, self.text)
+            for place, field in enumerate(fields)
+            if field.limits
+        )
+
+    def declared_by(self, schema: Schema) -> Signature:
+        """Return the signature with what the edited schema of a dataset says about its inputs.
+
+        Limits and descriptions are taken over, and null is a value where the schema lets it be one: what a
+        dataset takes in, a model that was trained on it answers.
+        """
+        said = {column.name: column for column in schema}
+        inputs = [
+            field
+            if (column := said.get(field.name)) is None
+            else replace(
+                field,
+                nullable=field.nullable or column.nullable,
+                limits=column.limits,
+                description=column.description,
+            )
+            for field in self.inputs
+        ]
+        return replace(self, inputs=tuple(inputs))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the signature as JSON-compatible values."""
         return {
@@ -90,6 +130,8 @@ class Signature:
                     "type": field.type,
                     "nullable": field.nullable,
                     "categories": None if field.categories is None else list(field.categories),
+                    **({"limits": field.limits.to_dict()} if field.limits else {}),
+                    **({"description": field.description} if field.description else {}),
                 }
                 for field in self.inputs
             ],
@@ -108,6 +150,8 @@ class Signature:
                     type=item["type"],
                     nullable=item["nullable"],
                     categories=None if item["categories"] is None else tuple(item["categories"]),
+                    limits=ValueLimits.from_dict(item.get("limits", {})),
+                    description=item.get("description", ""),
                 )
                 for item in value["inputs"]
             ),

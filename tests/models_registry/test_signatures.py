@@ -64,7 +64,8 @@ signatures = st.lists(fields, min_size=1, max_size=6, unique_by=lambda field: fi
 def values_of(field: Field) -> st.SearchStrategy[Any]:
     made: st.SearchStrategy[Any]
     if field.type == "number":
-        made = st.floats(-FLOAT32_MAX, FLOAT32_MAX) | st.integers(-(2**60), 2**60)
+        exact = st.integers(-(2**60), 2**60).map(lambda whole: int(float(whole)))
+        made = st.floats(-FLOAT32_MAX, FLOAT32_MAX) | exact
     elif field.type == "integer":
         made = st.integers(-(2**53), 2**53)
     elif field.type == "boolean":

@@ -16,6 +16,7 @@ import pyarrow as pa
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
+from datasets.schema import ColumnType, Schema, coerce_array
 from models_registry.execution import Candidate, ValidationOutcome, validate
 from models_registry.runtimes import NativeRuntime, Scores
 from models_registry.signatures import Signature, columns_from_frame, infer_signature
@@ -94,6 +95,7 @@ def fit_version(
     *,
     holdout: pa.Table | None = None,
     types: Mapping[str, str] | None = None,
+    declared: Schema | None = None,
     progress: Progress | None = None,
 ) -> FittedVersion:
     """Fit, measure and validate a model.
@@ -105,7 +107,9 @@ def fit_version(
     holdout
         Rows to test on; without them a seeded share of ``table`` is held out.
     types
-        The dataset schema's type of each column.
+        The dataset schema's type of each column; the rows are coerced to them as they were when they came in.
+    declared
+        The edited schema that the rows were held to: its limits and nullability go into the signature.
     progress
         Called with fraction (0 to 1), stage and message; may raise to stop the work.
 
@@ -117,7 +121,7 @@ def fit_version(
     tell = progress or _keep_silent
     tell(0.02, "reading", "")
     warnings: list[str] = []
-    frame, target = _labelled(spec, table, warnings)
+    frame, target = _labelled(spec, _typed(table, types), warnings)
     if holdout is None:
         by_class = spec.task == "classification"
         split = split_rows(
@@ -127,7 +131,7 @@ def fit_version(
             warnings.append("A class is too small to be split evenly; the split is plainly random.")
         train_rows, test_rows, digest = split.train, split.test, split.digest
     else:
-        held_frame, held_target = _labelled(spec, holdout, warnings)
+        held_frame, held_target = _labelled(spec, _typed(holdout, types), warnings)
         train_rows = np.arange(len(frame))
         test_rows = np.arange(len(frame), len(frame) + len(held_frame))
         frame = pd.concat([frame, held_frame], ignore_index=True)
@@ -140,6 +144,8 @@ def fit_version(
     chosen = frame[list(choice.features)]
     classes = _classes(spec, target[train_rows])
     signature = infer_signature(chosen, task=spec.task, classes=classes, output_name=spec.target)
+    if declared is not None:
+        signature = signature.declared_by(declared)
     columns = columns_from_frame(signature, chosen)
     model_frame = columns.to_frame()
     encoded = _encoded(target, classes)
@@ -235,6 +241,17 @@ class _Fitter:
             signature=self._signature,
         )
         return pipeline.fit(frame, target)
+
+
+def _typed(table: pa.Table, types: Mapping[str, str] | None) -> pa.Table:
+    """Return the rows with the Arrow types of the dataset's schema, coerced as ingest coerces them."""
+    for at, name in enumerate(table.column_names):
+        if types is not None and name in types:
+            kind = ColumnType(types[name])
+            if table.schema.field(at).type != kind.arrow:
+                values = coerce_array(table.column(at).combine_chunks(), kind, name=name)
+                table = table.set_column(at, name, values)
+    return table
 
 
 def _labelled(

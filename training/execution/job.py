@@ -16,6 +16,7 @@ from core.blobs import default_store
 from core.errors import NotFound
 from datasets import lake
 from datasets.models import DatasetVersion, Use
+from datasets.schema import Schema
 from datasets.selectors import require_use
 from experiments import services as experiments
 from experiments.models import NEXT_STATUSES, Run, RunStatus
@@ -54,7 +55,13 @@ def train(context: JobContext) -> Conclude:
     _start(row.run)
     spec = spec_of(row)
     table = lake.read_table(version, [*spec.features, spec.target])
-    fitted = fit_version(spec, table, types=column_types(version), progress=context.progress)
+    fitted = fit_version(
+        spec,
+        table,
+        types=column_types(version),
+        declared=declared_schema_of(version),
+        progress=context.progress,
+    )
     for warning in fitted.warnings:
         context.log(warning)
     files = store_files(fitted)
@@ -108,6 +115,12 @@ def spec_of(row: TrainingRun) -> TrainingSpec:
 def column_types(version: DatasetVersion) -> dict[str, str]:
     """Return the type of each column of a dataset version."""
     return {column["name"]: column["type"] for column in version.schema["columns"]}
+
+
+def declared_schema_of(version: DatasetVersion) -> Schema | None:
+    """Return the schema of a dataset version where a person edited it; None where it was only inferred."""
+    schema = Schema.from_dict(version.schema)
+    return schema if schema.revision is not None else None
 
 
 def store_files(fitted: FittedVersion) -> StoredFiles:
