@@ -230,6 +230,8 @@ STORAGES = {
 }
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=8 * 1024**3)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2
+#: The page of a schema sends ten fields for each of up to 2,000 columns.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024**2
 
 # --- Redis and Celery -----------------------------------------------------------------------------
@@ -427,6 +429,7 @@ SPECTACULAR_SETTINGS = {
         "RetrainVerdictEnum": "retraining.models.RetrainVerdict",
         "RetrainTriggerEnum": "retraining.models.Trigger",
         "RoleEnum": "accounts.models.Role",
+        "ColumnRoleEnum": "datasets.schema.Role",
         "ScopeEnum": "accounts.models.Scope",
     },
 }

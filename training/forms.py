@@ -33,7 +33,9 @@ class TrainForm(forms.Form):
         help_text="Where the model belongs; to be chosen when another project shares the dataset.",
     )
     target = forms.CharField(
-        widget=UnfoldAdminTextInputWidget, help_text="The column to be predicted."
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The column to be predicted. Empty: the one with that role in the dataset's schema.",
     )
     model = forms.CharField(
         max_length=200,
@@ -43,7 +45,7 @@ class TrainForm(forms.Form):
     features = forms.CharField(
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Columns to learn from, separated by commas. Empty: all others.",
+        help_text="Columns to learn from, separated by commas. Empty: all whose role allows it.",
     )
     task = forms.ChoiceField(
         required=False,

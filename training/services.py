@@ -12,6 +12,7 @@ from accounts.policy import Permission
 from accounts.principals import Principal
 from core.errors import FieldError, Invalid
 from datasets.models import DatasetVersion, Use, VersionStatus
+from datasets.schema import Role, Schema
 from datasets.selectors import require_use
 from experiments import services as experiments
 from jobs import services as job_services
@@ -25,6 +26,8 @@ from training.models import TrainingRun
 
 #: An integer target with at most this many distinct values is taken for classes.
 _MOST_INTEGER_CLASSES = 20
+#: Columns of these roles are learnt from only when they are named.
+_NO_FEATURES = frozenset({Role.TARGET, Role.IDENTIFIER, Role.SUBJECT_KEY, Role.IGNORED})
 
 
 @transaction.atomic
@@ -32,8 +35,8 @@ def start_training(
     *,
     principal: Principal,
     dataset_version: DatasetVersion,
-    target: str,
     model: str,
+    target: str | None = None,
     features: Sequence[str] | None = None,
     task: str | None = None,
     estimator: str | None = None,
@@ -49,8 +52,10 @@ def start_training(
     ----------
     model
         Name of the registered model; made when it does not exist.
+    target
+        The column to be predicted; the one whose role says so, when absent.
     features
-        Columns to learn from; all others than the target, when absent.
+        Columns to learn from; when absent, all whose role is not target, identifier, subject key or ignored.
     task
         ``classification`` or ``regression``; inferred from the target's type, when absent.
     estimator
@@ -85,8 +90,9 @@ def start_training(
         raise Invalid("Name the registered model.", field="model")
     _check_numbers(seed, holdout_fraction, folds)
     types = {column["name"]: column["type"] for column in dataset_version.schema["columns"]}
+    target = target or _target_by_role(dataset_version)
     chosen_task = _task(dataset_version, types, target, task)
-    wanted = _features(dataset_version, types, target, features)
+    wanted, left_out = _features(dataset_version, types, target, features)
     if (dataset_version.row_count or 0) < FEWEST_ROWS:
         raise NotEnoughRows(
             f"{dataset_version.row_count} rows; at least {FEWEST_ROWS} are needed.",
@@ -116,6 +122,7 @@ def start_training(
         registered_model=registered,
         target=target,
         features=wanted,
+        dropped_columns=left_out,
         task=chosen_task,
         estimator=entry.key,
         params=checked,
@@ -205,10 +212,10 @@ def _features(
     types: Mapping[str, str],
     target: str,
     wanted: Sequence[str] | None,
-) -> list[str]:
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the features, and what was left out of them because of its role."""
     if wanted is None:
-        roles = {column["name"]: column.get("role") for column in version.schema["columns"]}
-        return [name for name in types if name != target and roles[name] != "ignored"]
+        return _features_by_role(version, target)
     unknown = [name for name in wanted if name not in types]
     if unknown:
         raise FeaturesRefused(f"The data has no column '{unknown[0]}'.", field="features")
@@ -216,4 +223,30 @@ def _features(
         raise FeaturesRefused("The target cannot be a feature.", field="features")
     if not wanted:
         raise FeaturesRefused("Name at least one feature.", field="features")
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys(wanted)), []
+
+
+def _features_by_role(
+    version: DatasetVersion, target: str
+) -> tuple[list[str], list[dict[str, str]]]:
+    features: list[str] = []
+    left_out: list[dict[str, str]] = []
+    for column in Schema.from_dict(version.schema):
+        if column.name == target:
+            continue
+        if column.role in _NO_FEATURES:
+            reason = f"its role is {column.role.value.replace('_', ' ')}"
+            left_out.append({"column": column.name, "reason": reason})
+        else:
+            features.append(column.name)
+    return features, left_out
+
+
+def _target_by_role(version: DatasetVersion) -> str:
+    for column in Schema.from_dict(version.schema):
+        if column.role is Role.TARGET:
+            return column.name
+    raise TargetRefused(
+        "Name the column to be predicted, or give one the role of the target in the dataset's schema.",
+        field="target",
+    )

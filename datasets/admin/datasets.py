@@ -25,6 +25,7 @@ from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messag
 from core.errors import DomainError
 from datasets import services
 from datasets.admin.parts import version_link
+from datasets.admin.schemas import SchemaPagesMixin
 from datasets.admin.sharing import GrantInline, ShareForm
 from datasets.forms import DatasetForm, UploadForm
 from datasets.models import Dataset, DatasetVersion, GrantLevel
@@ -69,7 +70,7 @@ class VersionInline(ReadOnlyAdminMixin, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Dataset)
-class DatasetAdmin(AskingAdminMixin, ModelAdmin):
+class DatasetAdmin(SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
     """Named tables of the lake."""
 
     form = DatasetForm
@@ -87,7 +88,7 @@ class DatasetAdmin(AskingAdminMixin, ModelAdmin):
     search_fields = ("name", "description")
     list_select_related = ("project", "created_by")
     inlines = (VersionInline, GrantInline)
-    actions_detail: ClassVar[list[str]] = ["upload_file", "share", "delete_dataset"]
+    actions_detail: ClassVar[list[str]] = ["upload_file", "edit_schema", "share", "delete_dataset"]
     actions_row: ClassVar[list[str]] = ["upload_file"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:

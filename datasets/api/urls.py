@@ -12,6 +12,11 @@ from datasets.api.views import (
     DatasetViewSet,
 )
 from datasets.api.views.profiles import VersionProfileView
+from datasets.api.views.schemas import (
+    DatasetSchemaActivationView,
+    DatasetSchemaHistoryView,
+    DatasetSchemaView,
+)
 
 router = SimpleRouter()
 router.register("datasets", DatasetViewSet, basename="dataset")
@@ -29,5 +34,16 @@ urlpatterns = [
         "datasets/<int:dataset_id>/versions/",
         DatasetVersionsView.as_view(),
         name="dataset-versions",
+    ),
+    path("datasets/<int:dataset_id>/schema/", DatasetSchemaView.as_view(), name="dataset-schema"),
+    path(
+        "datasets/<int:dataset_id>/schema/history/",
+        DatasetSchemaHistoryView.as_view(),
+        name="dataset-schema-history",
+    ),
+    path(
+        "datasets/<int:dataset_id>/schema/history/<int:revision>/activate/",
+        DatasetSchemaActivationView.as_view(),
+        name="dataset-schema-activation",
     ),
 ]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from django.conf import settings
 
+from datasets.execution.declared import reading_schema
 from datasets.execution.writing import Mode, Progress, WrittenVersion, write_version
 from datasets.formats import Limits, open_source
 from datasets.models import Dataset, DatasetVersion
 from datasets.profile import ProfileNote
-from datasets.schema import Schema
+from datasets.schema import enforced
+from datasets.selectors import active_schema
 
 _READING_SHARE = 0.4
+#: Their first row of data is row 2 of the file.
+_FORMATS_WITH_HEADER = frozenset({"csv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,20 @@ def write_file(
         progress=lambda part: tell(_READING_SHARE * part, "reading"),
     )
     base = parent if mode == "append" else None
+    declared = active_schema(dataset)
+    wanted = reading_schema(source.schema, declared, base)
+    first_row = 2 if source.format in _FORMATS_WITH_HEADER else 1
+
+    def rows() -> Iterable[pa.RecordBatch]:
+        batches = source.batches(wanted)
+        if declared is None or wanted is None:
+            return batches
+        return enforced(batches, wanted, first_row=first_row)
+
     written = write_version(
         dataset=dataset,
-        table_or_batches=lambda: source.batches(
-            None if base is None else Schema.from_dict(base.schema)
-        ),
-        schema=source.schema,
+        table_or_batches=rows,
+        schema=source.schema if wanted is None else wanted,
         transaction_id=transaction_id,
         mode="replace" if base is None else "append",
         parent=base,

@@ -14,7 +14,7 @@ from datasets.errors import LakeBusy, NoRows, SchemaMismatch
 from datasets.models import Dataset, DatasetVersion
 from datasets.profile import ColumnProfile, ProfileNote, TableProfile, profile_column, role_of
 from datasets.schema import Schema, normalise_batch, schema_from_arrow
-from datasets.selectors import latest_ready_version
+from datasets.selectors import active_schema, latest_ready_version
 
 Mode = Literal["replace", "append"]
 Progress = Callable[[float, str], None]
@@ -100,6 +100,7 @@ def write_version(
     return _measure(
         written,
         wanted,
+        declared=active_schema(dataset),
         parent_id=None if base is None else base.pk,
         notes=notes,
         progress=lambda part: tell(_WRITING_SHARE + (1 - _WRITING_SHARE) * part, "profiling"),
@@ -193,6 +194,7 @@ def _measure(
     written: lake.LakeWrite,
     schema: Schema,
     *,
+    declared: Schema | None,
     parent_id: int | None,
     notes: Sequence[ProfileNote],
     progress: Callable[[float], None],
@@ -213,6 +215,8 @@ def _measure(
             progress(len(profiles) / len(schema))
     described = schema.with_nullable(frozenset(p.name for p in profiles if p.nulls))
     described = described.with_roles({p.name: role_of(p) for p in profiles})
+    if declared is not None:
+        described = described.declared_by(declared)
     return WrittenVersion(
         delta_version=pinned,
         row_count=row_count,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datasets.models.datasets import Dataset
 from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
 from datasets.models.profiles import VersionProfile
+from datasets.models.schemas import DatasetSchema
 from datasets.models.versions import NEXT_STATUSES, DatasetVersion, VersionStatus
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "NEXT_STATUSES",
     "Dataset",
     "DatasetGrant",
+    "DatasetSchema",
     "DatasetVersion",
     "GrantLevel",
     "Use",

@@ -32,7 +32,7 @@ from datasets.schema import text
 from datasets.schema.columns import ColumnType
 from datasets.schema.conversion import MOST_EXAMPLES, require_finite
 
-#: Up to here (2^53) doubles and integers name the same whole numbers.
+#: Below this (2^53) doubles and integers name the same whole numbers.
 LARGEST_EXACT = 2**53
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -226,7 +226,7 @@ def _floats(array: pa.Array, name: str, first_row: int) -> pa.Array:
 
 def _exact_doubles(array: pa.Array, name: str) -> pa.Array:
     numbers = array.cast(pa.float64(), safe=False)
-    beyond = pc.fill_null(pc.greater(pc.abs(numbers), float(LARGEST_EXACT)), False)
+    beyond = pc.fill_null(pc.greater_equal(pc.abs(numbers), float(LARGEST_EXACT)), False)
     if any(int(float(value)) != value for value in array.filter(beyond).to_pylist()):
         raise ValueOutOfRange(
             f"Column {name!r} holds integers that a double cannot carry exactly.", field="file"

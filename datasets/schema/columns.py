@@ -125,7 +125,7 @@ class Schema:
 
     def select(self, names: Sequence[str]) -> Schema:
         """Return the schema of these columns, in the order asked for."""
-        return Schema(tuple(self.column(name) for name in names))
+        return Schema(tuple(self.column(name) for name in names), self.revision)
 
     def with_nullable(self, names: frozenset[str]) -> Schema:
         """Return the schema in which exactly the columns in ``names`` are nullable."""
@@ -140,9 +140,17 @@ class Schema:
         )
 
     def declared_by(self, declared: Schema) -> Schema:
-        """Return the schema in which each column that ``declared`` names is as it is declared there."""
+        """Return the schema with what ``declared`` says of its columns; one that holds nulls stays nullable.
+
+        When the columns are not those that were declared, nothing of it counts.
+        """
         said = {column.name: column for column in declared}
-        return Schema(tuple(said.get(c.name, c) for c in self.columns), declared.revision)
+        if {c.name: c.type for c in self} != {c.name: c.type for c in declared}:
+            return self
+        columns = [
+            replace(said[c.name], nullable=said[c.name].nullable or c.nullable) for c in self
+        ]
+        return Schema(tuple(columns), declared.revision)
 
     def to_arrow(self) -> pa.Schema:
         """Return the Arrow schema in which rows of this schema are stored."""

@@ -140,5 +140,5 @@ def _categories(
             said = f"a value has at most {_LONGEST_CATEGORY} characters"
             complaints.append(FieldError(where, said))
             return None
-        kept.append(coerced)  # type: ignore[arg-type]
+        kept.append(coerced)
     return tuple(dict.fromkeys(kept))

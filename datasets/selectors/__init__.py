@@ -13,6 +13,7 @@ from datasets.selectors.datasets import (
     ready_versions,
     what_uses,
 )
+from datasets.selectors.schemas import active_schema, active_schema_row, schema_to_edit
 from datasets.selectors.sharing import (
     datasets_usable_in,
     datasets_visible_to,
@@ -26,6 +27,8 @@ from datasets.selectors.sharing import (
 )
 
 __all__ = [
+    "active_schema",
+    "active_schema_row",
     "datasets_usable_in",
     "datasets_visible_to",
     "datasets_with_counts",
@@ -36,6 +39,7 @@ __all__ = [
     "may_use",
     "ready_versions",
     "require_use",
+    "schema_to_edit",
     "uses_of",
     "versions_visible_to",
     "what_uses",

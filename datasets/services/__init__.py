@@ -5,17 +5,21 @@ from __future__ import annotations
 from datasets.services.datasets import create_dataset, delete_dataset, update_dataset
 from datasets.services.ingestion import MODES, upload_version
 from datasets.services.profiles import profile_version
+from datasets.services.schemas import activate_schema, edit_schema, release_schema
 from datasets.services.sharing import grant_dataset, revoke_grant
 from datasets.services.versions import archive_version, record_version, restore_version
 
 __all__ = [
     "MODES",
+    "activate_schema",
     "archive_version",
     "create_dataset",
     "delete_dataset",
+    "edit_schema",
     "grant_dataset",
     "profile_version",
     "record_version",
+    "release_schema",
     "restore_version",
     "revoke_grant",
     "update_dataset",

@@ -162,7 +162,7 @@ def _numeric_block(
         return None
     block = np.array(rows, dtype=np.float64)
     # What is larger may be an integer that a double cannot carry, or no number that a model can take.
-    if not (np.abs(block) <= LARGEST_EXACT).all():
+    if not (np.abs(block) < LARGEST_EXACT).all():
         return None
     if any(field.type != "number" for field in fields):
         strict = [index for index, field in enumerate(fields) if field.type != "number"]

@@ -40,8 +40,12 @@ class Native:
         content["model_version"] = answered.described
         content["endpoint"] = answered.endpoint_name
         content["prediction_ids"] = answered.prediction_ids
-        if decoded.columns.unseen:
-            content["warnings"] = _warnings(decoded.columns.unseen)
+        columns = decoded.columns
+        if columns.unseen or columns.outside:
+            content["warnings"] = [
+                *_warnings(columns.unseen, "training did not see this category"),
+                *_warnings(columns.outside, "outside of the limits of the schema"),
+            ]
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         return Payload(200, "application/json", body)
 
@@ -50,12 +54,12 @@ class Native:
         return Payload(problem["status"], "application/problem+json", orjson.dumps(problem))
 
 
-def _warnings(unseen: Sequence[tuple[int, str]]) -> list[dict[str, str]]:
+def _warnings(places: Sequence[tuple[int, str]], detail: str) -> list[dict[str, str]]:
     warnings = [
-        {"field": f"instances[{row}].{column}", "detail": "training did not see this category"}
-        for row, column in unseen[:MOST_WARNINGS]
+        {"field": f"instances[{row}].{column}", "detail": detail}
+        for row, column in places[:MOST_WARNINGS]
     ]
-    if len(unseen) > MOST_WARNINGS:
-        more = f"{len(unseen) - MOST_WARNINGS:,} more values that training did not see"
+    if len(places) > MOST_WARNINGS:
+        more = f"{len(places) - MOST_WARNINGS:,} more values: {detail}"
         warnings.append({"field": "instances", "detail": more})
     return warnings

@@ -14,7 +14,13 @@ class TrainingRequestSerializer(serializers.Serializer[Any]):
     """A model to be trained."""
 
     dataset_version = serializers.IntegerField(min_value=1)
-    target = serializers.CharField(max_length=250)
+    target = serializers.CharField(
+        max_length=250,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The column to be predicted; absent: the one with the role of the target.",
+    )
     model = serializers.CharField(max_length=200, help_text="Name of the registered model.")
     features = serializers.ListField(
         child=serializers.CharField(), required=False, allow_null=True, default=None

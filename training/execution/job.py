@@ -77,7 +77,7 @@ def train(context: JobContext) -> Conclude:
         )
         row.model_version = made
         row.warnings = list(fitted.warnings)
-        row.dropped_columns = list(fitted.dropped)
+        row.dropped_columns = [*row.dropped_columns, *fitted.dropped]
         row.save(update_fields=["model_version", "warnings", "dropped_columns"])
         return {
             "run": row.run.run_id,

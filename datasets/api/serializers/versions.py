@@ -19,7 +19,7 @@ class DatasetColumnSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     type = serializers.ChoiceField(choices=[item.value for item in ColumnType])
     nullable = serializers.BooleanField()
-    role = serializers.ChoiceField(choices=[item.value for item in Role])
+    role = serializers.ChoiceField(choices=[(item.value, item.name) for item in Role])
 
 
 class DatasetSchemaSerializer(serializers.Serializer[Any]):
