@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action
 
+from core.admin import refusals_as_messages
 from core.errors import DomainError
 from datasets import services
 from datasets.models import Dataset, DatasetVersion
@@ -28,6 +29,7 @@ class SchemaPagesMixin:
     admin_site: Any
 
     @action(description="Schema", url_path="schema", icon="table_edit")
+    @refusals_as_messages
     def edit_schema(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show all columns in a table; put what comes back in force as a new revision."""
         page: Any = self

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datasets', '0002_dataset_grants'),
+        ('datasets', '0003_deep_profiles'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
