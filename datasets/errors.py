@@ -9,6 +9,7 @@ from core.errors import (
     Invalid,
     NotFound,
     TooLarge,
+    TooMany,
     Unavailable,
     Unsupported,
 )
@@ -208,6 +209,83 @@ class ColumnNotFound(NotFound):
 
     code = "column_not_found"
     title = "The dataset version has no such column"
+
+
+class BadRowQuery(Invalid):
+    """A filter, an order or a choice of columns names what a version does not have."""
+
+    code = "bad_row_query"
+    title = "The rows cannot be looked up like this"
+
+
+class RowQueryTooSlow(Unavailable):
+    """Filtering or sorting took longer than a page may take."""
+
+    code = "row_query_too_slow"
+    title = "The rows were not found in time"
+
+
+class SqlRefused(Invalid):
+    """A statement does more than read, or names what cannot be named."""
+
+    code = "sql_refused"
+    title = "This SQL is not allowed here"
+
+
+class SqlFailed(Invalid):
+    """A statement cannot be understood, or fails on the way."""
+
+    code = "sql_error"
+    title = "The SQL statement failed"
+
+
+class SqlTimedOut(Invalid):
+    """A statement ran into its time limit."""
+
+    code = "sql_timed_out"
+    title = "The SQL statement took too long"
+
+
+class SqlOutOfMemory(Invalid):
+    """A statement needed more memory than it may have."""
+
+    code = "sql_out_of_memory"
+    title = "The SQL statement needs too much memory"
+
+
+class SqlBusy(Unavailable):
+    """As many statements run as can."""
+
+    code = "sql_busy"
+    title = "Other statements are running"
+
+
+class SqlOneAtATime(TooMany):
+    """Somebody sends a statement while an earlier one of theirs runs."""
+
+    code = "sql_one_at_a_time"
+    title = "An earlier statement of yours is still running"
+
+
+class DownloadsBusy(Unavailable):
+    """As many downloads run as can."""
+
+    code = "downloads_busy"
+    title = "Other downloads are running"
+
+
+class NotComparable(Invalid):
+    """Two versions, or the key that was chosen, do not go together."""
+
+    code = "not_comparable"
+    title = "The versions cannot be compared like this"
+
+
+class IllegalComparisonMove(IllegalMove):
+    """The status of a comparison does not allow what was asked for."""
+
+    code = "illegal_comparison_move"
+    title = "The comparison cannot do this in its present state"
 
 
 class LakeBusy(Unavailable):

@@ -363,6 +363,22 @@ AUTO_PROFILE_MAX_ROWS = env.int("AUTO_PROFILE_MAX_ROWS", default=2_000_000)
 WEB_THREADS = env.int("WEB_THREADS", default=4)
 WORKER_THREADS = env.int("WORKER_THREADS", default=2)
 
+# --- Looking at rows: filters, SQL, downloads -----------------------------------------------------
+
+#: Memory and time for filtering and sorting the rows of a version within the web process.
+ROWS_MEMORY_BYTES = env.int("ROWS_MEMORY_BYTES", default=256 * 1024**2)
+ROWS_SPILL_BYTES = env.int("ROWS_SPILL_BYTES", default=4 * 1024**3)
+ROWS_SECONDS = env.float("ROWS_SECONDS", default=20.0)
+#: Statements run in a process of their own; each web process runs so many at once and answers 503 to more.
+SQL_AT_ONCE = env.int("SQL_AT_ONCE", default=max(1, WEB_THREADS // 2))
+SQL_SECONDS = env.float("SQL_SECONDS", default=20.0)
+SQL_MEMORY_BYTES = env.int("SQL_MEMORY_BYTES", default=1024**3)
+SQL_SPILL_BYTES = env.int("SQL_SPILL_BYTES", default=2 * 1024**3)
+SQL_THREADS = env.int("SQL_THREADS", default=2)
+SQL_MAX_ROWS = env.int("SQL_MAX_ROWS", default=10_000)
+SQL_RESULT_BYTES = env.int("SQL_RESULT_BYTES", default=32 * 1024**2)
+DOWNLOADS_AT_ONCE = env.int("DOWNLOADS_AT_ONCE", default=max(1, WEB_THREADS // 2))
+
 # --- Serving --------------------------------------------------------------------------------------
 
 PREDICT_MAX_BODY_BYTES = env.int("PREDICT_MAX_BODY_BYTES", default=16 * 1024**2)

@@ -7,9 +7,14 @@ from rest_framework.routers import SimpleRouter
 
 from datasets.api.views import (
     DatasetGrantViewSet,
+    DatasetVersionAtView,
+    DatasetVersionDownloadView,
+    DatasetVersionRowsView,
     DatasetVersionsView,
     DatasetVersionViewSet,
     DatasetViewSet,
+    SqlTablesView,
+    SqlView,
 )
 from datasets.api.views.profiles import VersionProfileView
 from datasets.api.views.schemas import (
@@ -46,4 +51,21 @@ urlpatterns = [
         DatasetSchemaActivationView.as_view(),
         name="dataset-schema-activation",
     ),
+    path(
+        "datasets/<int:dataset_id>/versions/at/",
+        DatasetVersionAtView.as_view(),
+        name="dataset-version-at",
+    ),
+    path(
+        "dataset-versions/<int:pk>/rows/",
+        DatasetVersionRowsView.as_view(),
+        name="dataset-version-rows",
+    ),
+    path(
+        "dataset-versions/<int:pk>/download/",
+        DatasetVersionDownloadView.as_view(),
+        name="dataset-version-download",
+    ),
+    path("sql/", SqlView.as_view(), name="sql"),
+    path("sql/tables/", SqlTablesView.as_view(), name="sql-tables"),
 ]

@@ -13,6 +13,7 @@ from datasets.selectors.datasets import (
     ready_versions,
     what_uses,
 )
+from datasets.selectors.moments import sql_name, version_at, version_named, version_numbered
 from datasets.selectors.schemas import active_schema, active_schema_row, schema_to_edit
 from datasets.selectors.sharing import (
     datasets_usable_in,
@@ -40,7 +41,11 @@ __all__ = [
     "ready_versions",
     "require_use",
     "schema_to_edit",
+    "sql_name",
     "uses_of",
+    "version_at",
+    "version_named",
+    "version_numbered",
     "versions_visible_to",
     "what_uses",
     "with_grants",

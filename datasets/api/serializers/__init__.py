@@ -7,10 +7,17 @@ from datasets.api.serializers.datasets import (
     DatasetRequestSerializer,
     DatasetSerializer,
 )
-from datasets.api.serializers.sharing import DatasetGrantRequestSerializer, DatasetGrantSerializer
-from datasets.api.serializers.versions import (
+from datasets.api.serializers.rows import (
+    DatasetDownloadRequestSerializer,
     DatasetRowsRequestSerializer,
     DatasetRowsSerializer,
+    DatasetVersionAtRequestSerializer,
+    SqlRequestSerializer,
+    SqlResultSerializer,
+    SqlTableSerializer,
+)
+from datasets.api.serializers.sharing import DatasetGrantRequestSerializer, DatasetGrantSerializer
+from datasets.api.serializers.versions import (
     DatasetUploadRequestSerializer,
     DatasetVersionSerializer,
     DatasetVersionSummarySerializer,
@@ -18,6 +25,7 @@ from datasets.api.serializers.versions import (
 
 __all__ = [
     "DatasetChangeRequestSerializer",
+    "DatasetDownloadRequestSerializer",
     "DatasetGrantRequestSerializer",
     "DatasetGrantSerializer",
     "DatasetRequestSerializer",
@@ -25,6 +33,10 @@ __all__ = [
     "DatasetRowsSerializer",
     "DatasetSerializer",
     "DatasetUploadRequestSerializer",
+    "DatasetVersionAtRequestSerializer",
     "DatasetVersionSerializer",
     "DatasetVersionSummarySerializer",
+    "SqlRequestSerializer",
+    "SqlResultSerializer",
+    "SqlTableSerializer",
 ]

@@ -91,22 +91,3 @@ class DatasetUploadRequestSerializer(serializers.Serializer[Any]):
         default="replace",
         help_text="append: the rows of the newest version come first.",
     )
-
-
-class DatasetRowsRequestSerializer(serializers.Serializer[Any]):
-    """Which rows to look at."""
-
-    offset = serializers.IntegerField(min_value=0, max_value=2**53, default=0)
-    limit = serializers.IntegerField(min_value=1, max_value=200, default=50)
-
-
-class DatasetRowsSerializer(serializers.Serializer[Any]):
-    """A stretch of rows of a version."""
-
-    offset = serializers.IntegerField()
-    row_count = serializers.IntegerField(help_text="Rows of the whole version.")
-    columns = serializers.ListField(child=serializers.CharField())
-    rows = serializers.ListField(
-        child=serializers.ListField(),
-        help_text="Values in the order of columns; text is cut after 1,000 characters.",
-    )

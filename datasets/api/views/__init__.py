@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from datasets.api.views.datasets import DatasetViewSet
+from datasets.api.views.rows import (
+    DatasetVersionAtView,
+    DatasetVersionDownloadView,
+    DatasetVersionRowsView,
+)
 from datasets.api.views.sharing import DatasetGrantViewSet
+from datasets.api.views.sql import SqlTablesView, SqlView
 from datasets.api.views.versions import DatasetVersionsView, DatasetVersionViewSet
 
-__all__ = ["DatasetGrantViewSet", "DatasetVersionViewSet", "DatasetVersionsView", "DatasetViewSet"]
+__all__ = [
+    "DatasetGrantViewSet",
+    "DatasetVersionAtView",
+    "DatasetVersionDownloadView",
+    "DatasetVersionRowsView",
+    "DatasetVersionViewSet",
+    "DatasetVersionsView",
+    "DatasetViewSet",
+    "SqlTablesView",
+    "SqlView",
+]

@@ -18,18 +18,14 @@ from rest_framework.response import Response
 from accounts.api.scoping import ProjectScopedMixin
 from datasets import services
 from datasets.api.serializers import (
-    DatasetRowsRequestSerializer,
-    DatasetRowsSerializer,
     DatasetUploadRequestSerializer,
     DatasetVersionSerializer,
     DatasetVersionSummarySerializer,
 )
 from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
-from datasets.previews import preview_rows
 from datasets.selectors import (
     datasets_visible_to,
     may_use,
-    require_use,
     versions_visible_to,
 )
 from jobs.api.responses import accepted
@@ -128,28 +124,6 @@ class DatasetVersionViewSet(
         if not may_use(self.principal.project_id, version.dataset, Use.READ):
             version.profile = {}
         return Response(DatasetVersionSerializer(version).data)
-
-    @extend_schema(
-        parameters=[DatasetRowsRequestSerializer], responses=DatasetRowsSerializer, filters=False
-    )
-    @action(detail=True, methods=["get"], pagination_class=None)
-    def rows(self, request: Request, **kwargs: Any) -> Response:
-        """Return a stretch of rows."""
-        wanted = DatasetRowsRequestSerializer(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
-        version = self.get_object()
-        require_use(self.principal, version.dataset, Use.READ)
-        found = preview_rows(version, **wanted.validated_data)
-        return Response(
-            DatasetRowsSerializer(
-                {
-                    "offset": found.offset,
-                    "row_count": version.row_count,
-                    "columns": found.columns,
-                    "rows": found.rows,
-                }
-            ).data
-        )
 
     @extend_schema(request=None, responses=DatasetVersionSummarySerializer)
     @action(detail=True, methods=["post"])
