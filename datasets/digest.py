@@ -88,25 +88,43 @@ def digest_batches(schema: Schema, batches: Iterable[pa.RecordBatch]) -> str:
     return digest.hexdigest()
 
 
-def _canonical(array: pa.Array, type_: ColumnType) -> tuple[bytes, bytes]:
+_Bytes = memoryview | bytes
+
+
+def _canonical(array: pa.Array, type_: ColumnType) -> tuple[_Bytes, _Bytes]:
     if type_ is ColumnType.STRING:
-        lengths = pc.fill_null(pc.binary_length(array), -1).to_numpy(zero_copy_only=False)
-        joined = pa.concat_arrays([pc.fill_null(array, "")])
-        offsets, data = joined.buffers()[1:]
-        if len(joined) == 0 or data is None:
-            return lengths.astype("<i8").tobytes(), b""
-        ends = np.frombuffer(offsets, dtype="<i4", count=joined.offset + len(joined) + 1)
-        content = memoryview(data)[int(ends[joined.offset]) : int(ends[-1])]
-        return lengths.astype("<i8").tobytes(), content.tobytes()
-    shape = array.is_valid().to_numpy(zero_copy_only=False).astype("u1").tobytes()
+        return _canonical_text(array)
+    has_nulls = array.null_count > 0
+    shape = (
+        array.is_valid().to_numpy(zero_copy_only=False).astype("u1")
+        if has_nulls
+        else np.ones(len(array), "u1")
+    )
     if type_ is ColumnType.BOOLEAN:
         booleans = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
-        return shape, booleans.astype("u1").tobytes()
+        return shape.data, booleans.astype("u1").data
     if type_ is ColumnType.NUMBER:
-        numbers = pc.fill_null(array, 0.0).to_numpy(zero_copy_only=False).astype("<f8")
+        filled = pc.fill_null(array, 0.0) if has_nulls else array
+        numbers = filled.to_numpy(zero_copy_only=False).astype("<f8", copy=False)
         nans = np.isnan(numbers)
-        if nans.any():
-            numbers = np.where(nans, _CANONICAL_NAN, numbers)
-        return shape, numbers.tobytes()
-    integers = pc.fill_null(array.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
-    return shape, integers.astype("<i8").tobytes()
+        numbers = np.where(nans, _CANONICAL_NAN, numbers) if nans.any() else numbers
+        return shape.data, np.ascontiguousarray(numbers).data
+    integers = array.cast(pa.int64())
+    filled = pc.fill_null(integers, 0) if has_nulls else integers
+    values = filled.to_numpy(zero_copy_only=False).astype("<i8", copy=False)
+    return shape.data, np.ascontiguousarray(values).data
+
+
+def _canonical_text(array: pa.Array) -> tuple[_Bytes, _Bytes]:
+    if array.null_count:
+        lengths = pc.fill_null(pc.binary_length(array), -1).to_numpy(zero_copy_only=False)
+        # Filling makes new buffers, so that what is under a null does not matter.
+        array = pc.fill_null(array, "")
+    else:
+        lengths = pc.binary_length(array).to_numpy(zero_copy_only=False)
+    shape = lengths.astype("<i8").data
+    _, offsets, data = array.buffers()
+    if len(array) == 0 or data is None:
+        return shape, b""
+    ends = np.frombuffer(offsets, dtype="<i4", count=array.offset + len(array) + 1)
+    return shape, memoryview(data)[int(ends[array.offset]) : int(ends[-1])]

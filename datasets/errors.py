@@ -78,6 +78,13 @@ class RaggedRows(Invalid):
     title = "Some rows do not fit the header"
 
 
+class TooManyBadRows(Invalid):
+    """More rows cannot be read than the upload allows to put aside."""
+
+    code = "too_many_bad_rows"
+    title = "Too many rows of the file cannot be read"
+
+
 class RowTooLarge(Invalid):
     """One row alone passes the limit of a row."""
 

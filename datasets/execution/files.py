@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,16 @@ from django.conf import settings
 
 from datasets.execution.declared import reading_schema
 from datasets.execution.writing import Mode, Progress, WrittenVersion, write_version
-from datasets.formats import Limits, open_source
+from datasets.formats import Limits, ReadProgress, SchemaRefuted, Source, open_source
 from datasets.models import Dataset, DatasetVersion
 from datasets.profile import ProfileNote
-from datasets.schema import enforced
+from datasets.schema import Schema, enforced
 from datasets.selectors import active_schema
 
-_READING_SHARE = 0.4
 #: Their first row of data is row 2 of the file.
 _FORMATS_WITH_HEADER = frozenset({"csv"})
+_REFUTED_SHARE = 0.4
+"""How far the progress has come at most when the file turns out to be something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +70,104 @@ def write_file(
     DomainError
         A refusal of the file or its rows (:mod:`datasets.errors`).
     """
-    assert scratch.is_dir()
     tell = progress or _ignore
     tell(0.0, "reading")
     source = open_source(
         path,
         filename=filename,
         limits=Limits(expanded_bytes=2 * settings.UPLOAD_MAX_BYTES),
-        progress=lambda part: tell(_READING_SHARE * part, "reading"),
+        progress=lambda _: tell(0.0, "unpacking"),
+        scratch=scratch,
+        infers=False,
     )
     base = parent if mode == "append" else None
     declared = active_schema(dataset)
-    wanted = reading_schema(source.schema, declared, base)
-    first_row = 2 if source.format in _FORMATS_WITH_HEADER else 1
-
-    def rows() -> Iterable[pa.RecordBatch]:
-        batches = source.batches(wanted)
-        if declared is None or wanted is None:
-            return batches
-        return enforced(batches, wanted, first_row=first_row)
-
-    written = write_version(
+    work = _Work(
         dataset=dataset,
-        table_or_batches=rows,
-        schema=source.schema if wanted is None else wanted,
+        source=source,
         transaction_id=transaction_id,
-        mode="replace" if base is None else "append",
-        parent=base,
-        notes=[ProfileNote(n.column, n.code, n.message) for n in source.notes],
-        progress=lambda part, stage: tell(_READING_SHARE + (0.99 - _READING_SHARE) * part, stage),
+        base=base,
+        wanted=reading_schema(source.supposed_schema, declared, base),
+        is_declared=declared is not None,
+        tell=tell,
     )
+    try:
+        written = work.attempt()
+    except SchemaRefuted:
+        written = work.repeat()
     return WrittenFile(written, {"format": source.format, **source.description})
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One pass over the file that mostly is enough, and the second one for when it was not."""
+
+    dataset: Dataset
+    source: Source
+    transaction_id: str
+    base: DatasetVersion | None
+    wanted: Schema | None
+    is_declared: bool
+    tell: Progress
+
+    def attempt(self) -> WrittenVersion:
+        """Write the rows as what they are wanted to be, or else are supposed to be."""
+        if self.wanted is not None:
+            return self._write(self._as_wanted, self._wanted_columns, start=0.0)
+        return self._write(
+            lambda told: self.source.attempt(progress=told), self.source.supposed_schema, start=0.0
+        )
+
+    def repeat(self) -> WrittenVersion:
+        """Write the rows as what they are known to be now."""
+        start = _REFUTED_SHARE
+        if self.wanted is not None:
+            return self._write(self._as_wanted, self._wanted_columns, start=start)
+        self.source.infer(progress=lambda part: self.tell(start * part, "reading"))
+        return self._write(
+            lambda told: self.source.batches(progress=told), self.source.schema, start=start
+        )
+
+    @property
+    def _wanted_columns(self) -> Schema:
+        # The file's own columns, so that one that the parent does not have is noticed.
+        declared = self.wanted if self.is_declared else None
+        return declared or self.source.supposed_schema
+
+    def _as_wanted(self, told: ReadProgress) -> Iterable[pa.RecordBatch]:
+        assert self.wanted is not None
+        batches = self.source.batches(self.wanted, progress=told)
+        if not self.is_declared:
+            return batches
+        first_row = 2 if self.source.format in _FORMATS_WITH_HEADER else 1
+        return enforced(batches, self.wanted, first_row=first_row)
+
+    def _write(
+        self,
+        open_rows: Callable[[ReadProgress], Iterable[pa.RecordBatch]],
+        schema: Schema,
+        *,
+        start: float,
+    ) -> WrittenVersion:
+        read = [0.0]
+
+        def told(part: float) -> None:
+            # Called in the thread that writes; whoever watches looks here.
+            read[0] = part
+
+        def progress(part: float, stage: str) -> None:
+            self.tell(start + (0.99 - start) * max(part, 0.99 * read[0]), stage)
+
+        return write_version(
+            dataset=self.dataset,
+            table_or_batches=lambda: open_rows(told),
+            schema=schema,
+            transaction_id=self.transaction_id,
+            mode="replace" if self.base is None else "append",
+            parent=self.base,
+            notes=lambda: [ProfileNote(n.column, n.code, n.message) for n in self.source.notes],
+            progress=progress,
+        )
 
 
 def _ignore(fraction: float, stage: str) -> None:

@@ -12,7 +12,7 @@ from datasets import lake
 from datasets.digest import RowsDigest
 from datasets.errors import LakeBusy, NoRows, SchemaMismatch
 from datasets.models import Dataset, DatasetVersion
-from datasets.profile import ColumnProfile, ProfileNote, TableProfile, profile_column, role_of
+from datasets.profile import ProfileNote, TableStream, role_of
 from datasets.schema import Schema, normalise_batch, schema_from_arrow
 from datasets.selectors import active_schema, latest_ready_version
 
@@ -20,8 +20,7 @@ Mode = Literal["replace", "append"]
 Progress = Callable[[float, str], None]
 """Told the fraction (0 to 1) of the work that is done, and the name of the stage."""
 
-_WRITING_SHARE = 0.6
-_CELLS_AT_ONCE = 8_000_000
+_PARENT_SHARE = 0.3
 _BATCH_ROWS = 65_536
 
 
@@ -46,22 +45,22 @@ def write_version(
     mode: Mode = "replace",
     schema: Schema | None = None,
     parent: DatasetVersion | None = None,
-    notes: Sequence[ProfileNote] = (),
+    notes: Sequence[ProfileNote] | Callable[[], Sequence[ProfileNote]] = (),
     progress: Progress | None = None,
 ) -> WrittenVersion:
-    """Write rows as the content of a new version, then read them back and measure them.
+    """Write rows as the content of a new version, and measure them as they pass by.
 
     Call it outside a transaction; it may take long. A second call with the same ``transaction_id``
     writes nothing and measures again. The digest is over *all* rows of the version, in append mode
-    those of the parent included.
+    those of the parent included: they are read once more for it, and not written again. Memory is bounded
+    by a few batches, however many rows there are.
 
     Parameters
     ----------
     dataset
         Whose version it becomes.
     table_or_batches
-        The rows: a table, batches, or a function that gives batches (and can be called again,
-        should another writer come first).
+        The rows: a table, batches, or a function that gives batches.
     transaction_id
         Names this write for good, e.g. the id of the job.
     mode
@@ -73,7 +72,8 @@ def write_version(
         The version to append to; the newest ready one, when absent. Without any, ``append`` is
         ``replace``.
     notes
-        What was remarkable about the source, kept in the profile.
+        What was remarkable about the source, kept in the profile; a function is called when all rows
+        have been read.
     progress
         Called in the caller's thread; what it raises stops the work.
 
@@ -88,22 +88,34 @@ def write_version(
     if base is not None:
         wanted = _fitting(rows.schema, Schema.from_dict(base.schema))
     tell = progress or _ignore
+    path = lake.dataset_path(dataset)
 
+    measured = _Measure(wanted)
+    before = 0.0
+    if base is not None and base.delta_version is not None:
+        before = _PARENT_SHARE
+        measured.read(
+            path, base.delta_version, lambda part: tell(before * part, "reading the parent")
+        )
     written = lake.write_version_rows(
-        lake.dataset_path(dataset),
+        path,
         wanted,
         lambda: rows.typed(wanted),
         transaction_id=transaction_id,
         append_to=None if base is None else base.delta_version,
-        on_wait=lambda: tell(_WRITING_SHARE * rows.fraction, "writing rows"),
+        observe=measured.update,
+        on_wait=lambda: tell(before + (0.99 - before) * rows.fraction, "writing rows"),
     )
-    return _measure(
+    if not written.is_new:
+        # An earlier attempt wrote the rows and did not live to tell: what counts is what is there.
+        measured = _Measure(wanted)
+        measured.read(path, written.delta_version, lambda part: tell(part, "measuring"))
+    tell(1.0, "recording")
+    return measured.version(
         written,
-        wanted,
         declared=active_schema(dataset),
         parent_id=None if base is None else base.pk,
-        notes=notes,
-        progress=lambda part: tell(_WRITING_SHARE + (1 - _WRITING_SHARE) * part, "profiling"),
+        notes=_all_notes(notes),
     )
 
 
@@ -190,39 +202,51 @@ def _fitting(found: Schema, existing: Schema) -> Schema:
     return existing
 
 
-def _measure(
-    written: lake.LakeWrite,
-    schema: Schema,
-    *,
-    declared: Schema | None,
-    parent_id: int | None,
-    notes: Sequence[ProfileNote],
-    progress: Callable[[float], None],
-) -> WrittenVersion:
-    """Read the pinned rows back, a few columns at a time, and take digest and profile of them."""
-    path, pinned = written.path, written.delta_version
-    row_count = lake.pinned_row_count(path, pinned)
-    width = max(1, _CELLS_AT_ONCE // max(1, row_count))
-    digest = RowsDigest(schema)
-    profiles: list[ColumnProfile] = []
-    for start in range(0, len(schema), width):
-        group = Schema(schema.columns[start : start + width])
-        table = lake.read_pinned(path, pinned, group)
-        for column in group:
-            values = table.column(column.name)
-            digest.update_column(column.name, values)
-            profiles.append(profile_column(column.name, column.type, values))
-            progress(len(profiles) / len(schema))
-    described = schema.with_nullable(frozenset(p.name for p in profiles if p.nulls))
-    described = described.with_roles({p.name: role_of(p) for p in profiles})
-    if declared is not None:
-        described = described.declared_by(declared)
-    return WrittenVersion(
-        delta_version=pinned,
-        row_count=row_count,
-        size_bytes=lake.pinned_size_bytes(path, pinned),
-        sha256=digest.hexdigest(),
-        schema=described,
-        profile=TableProfile.of(row_count, profiles, notes).to_dict(),
-        parent_id=parent_id,
-    )
+def _all_notes(
+    notes: Sequence[ProfileNote] | Callable[[], Sequence[ProfileNote]],
+) -> list[ProfileNote]:
+    return list(notes() if callable(notes) else notes)
+
+
+class _Measure:
+    """Digest and profile of all rows of a version, taken while they pass by."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._digest = RowsDigest(schema)
+        self._profile = TableStream(schema)
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        self._digest.update(batch)
+        self._profile.update(batch)
+
+    def read(self, path: str, delta_version: int, progress: Callable[[float], None]) -> None:
+        """Take in the rows of a pinned version, which stay where they are."""
+        total = max(1, lake.pinned_row_count(path, delta_version))
+        for batch in lake.iter_pinned(path, delta_version, self._schema):
+            self.update(batch)
+            progress(min(1.0, self._profile.row_count / total))
+
+    def version(
+        self,
+        written: lake.LakeWrite,
+        *,
+        declared: Schema | None,
+        parent_id: int | None,
+        notes: Sequence[ProfileNote],
+    ) -> WrittenVersion:
+        profile = self._profile.profile(notes)
+        columns = profile.columns
+        described = self._schema.with_nullable(frozenset(p.name for p in columns if p.nulls))
+        described = described.with_roles({p.name: role_of(p) for p in columns})
+        if declared is not None:
+            described = described.declared_by(declared)
+        return WrittenVersion(
+            delta_version=written.delta_version,
+            row_count=profile.row_count,
+            size_bytes=lake.pinned_size_bytes(written.path, written.delta_version),
+            sha256=self._digest.hexdigest(),
+            schema=described,
+            profile=profile.to_dict(),
+            parent_id=parent_id,
+        )

@@ -7,19 +7,18 @@ from pathlib import Path
 from datasets.errors import EmptyFile, FormatMismatch, UnsupportedFormat
 from datasets.formats.csv_file import CsvFile
 from datasets.formats.limits import Limits
+from datasets.formats.packing import packing_of, unpack, unpacked_name
 from datasets.formats.parquet_file import MAGIC, ParquetFile
-from datasets.formats.source import ReadProgress, Source
+from datasets.formats.source import ReadProgress, Source, ignore_progress
 
 _PARQUET_ENDINGS = (".parquet", ".pq")
 _TEXT_ENDINGS = (".csv", ".tsv", ".txt")
 _FOREIGN = (
-    (b"\x1f\x8b", "gzip", "Unpack it first."),
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "Save the sheet as CSV."),
     (b"PK\x05\x06", "an empty ZIP archive", "Save the data as CSV."),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save the sheet as CSV."),
     (b"BZh9", "bzip2", "Unpack it first."),
     (b"\xfd7zXZ", "xz", "Unpack it first."),
-    (b"\x28\xb5\x2f\xfd", "Zstandard", "Unpack it first."),
     (b"7z\xbc\xaf", "a 7-Zip archive", "Unpack it first."),
     (b"ARROW1", "Arrow IPC (Feather)", "Save it as Parquet."),
     (b"ORC\x0a", "ORC", "Save it as Parquet."),
@@ -37,8 +36,10 @@ def open_source(
     filename: str,
     limits: Limits | None = None,
     progress: ReadProgress | None = None,
+    scratch: Path | None = None,
+    infers: bool = True,
 ) -> Source:
-    """Open a CSV or Parquet file for reading.
+    """Open a file of any supported format for reading.
 
     The content decides; the ending of ``filename`` only has to agree with it.
 
@@ -52,6 +53,11 @@ def open_source(
         Bounds; the usual ones, when absent.
     progress
         Told the fraction of the file that has been looked at.
+    scratch
+        A folder for the content of a packed file; without one, packed files are refused. The caller
+        removes it when the source is no longer needed.
+    infers
+        Whether the types are found at once, which may take reading the whole file.
 
     Raises
     ------
@@ -62,7 +68,22 @@ def open_source(
         head = raw.read(16)
     if not head:
         raise EmptyFile("The file has no bytes.", field="file")
-    name = filename.lower()
+    wanted = limits or Limits()
+    codec = packing_of(head, filename)
+    if codec is not None:
+        if scratch is None:
+            raise UnsupportedFormat(f"The file is {codec}. Unpack it first.", field="file")
+        path = unpack(path, codec, scratch, wanted, progress or ignore_progress)
+        filename = unpacked_name(filename)
+        with path.open("rb") as raw:
+            head = raw.read(16)
+    source = _opened(path, head, filename.lower(), wanted)
+    if infers:
+        source.infer(progress=progress)
+    return source
+
+
+def _opened(path: Path, head: bytes, name: str, limits: Limits) -> Source:
     if head.startswith(MAGIC):
         if name.endswith(_TEXT_ENDINGS):
             raise FormatMismatch(
@@ -77,4 +98,4 @@ def open_source(
     for magic, what, advice in _FOREIGN:
         if head.startswith(magic):
             raise UnsupportedFormat(f"The file is {what}. {advice}", field="file")
-    return CsvFile(path, limits, progress=progress)
+    return CsvFile(path, limits)

@@ -22,7 +22,7 @@ _BYTE_ORDER_MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file whose every byte is known to decode.
+    """A text file and the encoding that its bytes are in.
 
     Parameters
     ----------
@@ -62,6 +62,10 @@ class Utf8Stream(io.RawIOBase):
         """Append these bytes after the end of the file."""
         self._tail = tail
 
+    def push_back(self, data: bytes) -> None:
+        """Put bytes that were read before those that come next."""
+        self._pending = data + self._pending
+
     def readable(self) -> bool:
         """Say that the stream can be read."""
         return True
@@ -69,6 +73,9 @@ class Utf8Stream(io.RawIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         """Return up to ``size`` bytes; fewer only at the end."""
         wanted = _CHUNK if size is None or size < 0 else size
+        if len(self._pending) >= wanted and size is not None and size >= 0:
+            data, self._pending = self._pending[:wanted], self._pending[wanted:]
+            return data
         parts = [self._pending]
         have = len(self._pending)
         while not self._ended and (have < wanted or size is None or size < 0):
@@ -97,6 +104,20 @@ class Utf8Stream(io.RawIOBase):
         """Close the file."""
         self._raw.close()
         super().close()
+
+
+def suppose_text(path: Path) -> TextFile | None:
+    """Return what a file seems to be when its beginning is good UTF-8; the rest must be checked yet."""
+    with path.open("rb") as raw:
+        head = raw.read(_CHUNK)
+    mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head:
+        return None
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head[mark:], final=len(head) < _CHUNK)
+    except UnicodeDecodeError:
+        return None
+    return TextFile(path, "utf-8", mark)
 
 
 def detect_text(path: Path) -> TextFile:

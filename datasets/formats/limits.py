@@ -21,6 +21,8 @@ class Limits:
         Rows per Parquet batch.
     ragged_rows
         After so many rows that do not fit the header the reading stops.
+    shared_bytes
+        Bytes of those parts of a workbook that are held in memory (shared texts, styles).
     """
 
     header_bytes: int = 1 << 20
@@ -28,3 +30,4 @@ class Limits:
     expanded_bytes: int = 16 << 30
     batch_rows: int = 65_536
     ragged_rows: int = 20
+    shared_bytes: int = 64 << 20

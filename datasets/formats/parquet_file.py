@@ -79,6 +79,18 @@ class ParquetFile:
                 notes.append(SourceNote(name, "decimal_as_double", text))
         return tuple(notes)
 
+    @property
+    def supposed_schema(self) -> Schema:
+        """The schema: the file says it itself."""
+        return self.schema
+
+    def infer(self, *, progress: ReadProgress | None = None) -> None:
+        """Do nothing: the file says its types itself."""
+
+    def attempt(self, *, progress: ReadProgress | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as the file's own types."""
+        yield from self.batches(progress=progress)
+
     def batches(
         self, schema: Schema | None = None, *, progress: ReadProgress | None = None
     ) -> Iterator[pa.RecordBatch]:

@@ -16,7 +16,6 @@ from datasets.lake.tables import (
     transaction_number,
 )
 from datasets.lake.versions import (
-    LakeWrite,
     dataset_path,
     iter_batches,
     iter_pinned,
@@ -26,8 +25,8 @@ from datasets.lake.versions import (
     read_pinned,
     read_table,
     remove_dataset,
-    write_version_rows,
 )
+from datasets.lake.writing import LakeWrite, write_version_rows
 
 __all__ = [
     "ROW_COLUMN",

@@ -1,4 +1,4 @@
-"""Handing rows to the engine, which pulls them from a thread of its own."""
+"""Handing rows to whoever writes them, numbered, beside the thread that watches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+import numpy as np
 import pyarrow as pa
 
 from datasets.errors import NoRows
@@ -22,32 +23,28 @@ class _StoppedError(Exception):
 
 
 class Feed:
-    """The rows with their numbers, and what went wrong while they were read."""
+    """The rows with their numbers; told to stop, it raises where the next rows are asked for."""
 
     def __init__(self, schema: Schema, batches: Iterable[pa.RecordBatch], first_row: int) -> None:
         self.schema = pa.schema([pa.field(ROW_COLUMN, pa.int64()), *schema.to_arrow()])
-        self.failure: BaseException | None = None
         self.stop = threading.Event()
         self._batches = batches
         self._next_row = first_row
         self._first_row = first_row
 
-    def rows(self) -> Iterator[pa.RecordBatch]:
-        # The engine turns whatever is raised here into an error of its own: keep the original.
-        try:
-            for batch in self._batches:
-                if self.stop.is_set():
-                    raise _StoppedError
-                yield self._numbered(batch)
-            if self._next_row == self._first_row:
-                raise NoRows("There are no rows to write.", field="file")
-        except BaseException as error:
-            self.failure = error
-            raise
+    def rows(self) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+        """Yield the batches as they came, and with their numbers."""
+        for batch in self._batches:
+            if self.stop.is_set():
+                raise _StoppedError
+            if batch.num_rows:
+                yield batch, self._numbered(batch)
+        if self._next_row == self._first_row:
+            raise NoRows("There are no rows to write.", field="file")
 
     def _numbered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         start, self._next_row = self._next_row, self._next_row + batch.num_rows
-        numbers = pa.array(range(start, self._next_row), pa.int64())
+        numbers = pa.array(np.arange(start, self._next_row, dtype=np.int64))
         return pa.RecordBatch.from_arrays([numbers, *batch.columns], schema=self.schema)
 
 

@@ -5,17 +5,13 @@ version of it. The first column of the table, ``__row__``, counts the rows of th
 gives rows an order that no compaction and no parallel reader can disturb, makes "rows 500 to 600" a
 look-up in file statistics, and is never handed out. Delta's log and files are kept for ever (no log
 clean-up, no vacuum), because a pinned version must stay readable.
-
-Writers use optimistic concurrency: a commit counts only when it is the very next version after the
-one that the writer has seen. A loser looks again and writes anew.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -23,9 +19,9 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable, VersionNotReady
-from datasets.lake.feed import ROW_COLUMN, Feed, run_beside
-from datasets.lake.object_storage import is_object, remove_folder, storage_options
+from datasets.errors import LakeCorrupt, VersionNotReady
+from datasets.lake.feed import ROW_COLUMN
+from datasets.lake.object_storage import is_object, remove_folder
 from datasets.lake.tables import open_table, table_path
 from datasets.schema import Schema
 
@@ -38,161 +34,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 65_536
-_ATTEMPTS = 5
-_KEEP_FOR_EVER = {
-    "delta.enableExpiredLogCleanup": "false",
-    "delta.logRetentionDuration": "interval 36500 days",
-    "delta.deletedFileRetentionDuration": "interval 36500 days",
-}
-_TRANSACTION_KEY = "mlops.transaction"
-
-
-@dataclass(frozen=True, slots=True)
-class LakeWrite:
-    """Where rows are after a write: the table and the Delta version that pins them."""
-
-    path: str
-    delta_version: int
+_READ_AHEAD = 2
+"""Batches that are decoded before they are asked for: few, because they may be large."""
 
 
 def dataset_path(dataset: Dataset) -> str:
     """Return the address of a dataset's table."""
     return table_path("datasets", str(dataset.pk))
-
-
-def write_version_rows(
-    path: str,
-    schema: Schema,
-    batches: Callable[[], Iterable[pa.RecordBatch]],
-    *,
-    transaction_id: str,
-    append_to: int | None = None,
-    on_wait: Callable[[], None] | None = None,
-) -> LakeWrite:
-    """Write the rows of a new version, once per transaction.
-
-    Parameters
-    ----------
-    path
-        Address of the table.
-    schema
-        Schema of the rows.
-    batches
-        Gives the rows, from the start on each call (a lost race writes them again). It is consumed
-        in a thread of its own.
-    transaction_id
-        A second call with the same id writes nothing and finds the rows of the first one.
-    append_to
-        The Delta version whose rows come first; None replaces all rows. When the table has moved on
-        from that version (rows of a version that failed later), it is set back first.
-    on_wait
-        Called several times a second, in the caller's thread, while rows are being written; what it
-        raises stops the writing and is passed on.
-
-    Raises
-    ------
-    NoRows
-        There was not a single row.
-    LakeBusy
-        Other writers won the race five times in a row.
-    """
-    from deltalake.exceptions import CommitFailedError
-
-    last: Exception | None = None
-    for _ in range(_ATTEMPTS):
-        table = open_table(path)
-        if table is not None:
-            found = _version_of_transaction(table, transaction_id)
-            if found is not None:
-                return LakeWrite(path, found)
-        try:
-            first_row = 0
-            if append_to is not None:
-                table = _set_back(path, table, append_to)
-                first_row = _row_count(table)
-            return _write_once(
-                path, table, schema, batches, transaction_id, first_row, append_to, on_wait
-            )
-        except CommitFailedError as error:
-            last = error
-    raise LakeBusy("Others keep writing to this dataset. Try again in a while.") from last
-
-
-def _version_of_transaction(table: DeltaTable, transaction_id: str) -> int | None:
-    if table.transaction_version(transaction_id) is None:
-        return None
-    for commit in table.history():
-        if commit.get(_TRANSACTION_KEY) == transaction_id:
-            return int(commit["version"])
-    raise LakeCorrupt("The log of the table no longer says where the rows were written.")
-
-
-def _set_back(path: str, table: DeltaTable | None, to_version: int) -> DeltaTable:
-    from deltalake import CommitProperties
-
-    if table is None:
-        raise LakeCorrupt("The rows to append to are gone.")
-    if int(table.version()) != to_version and not _is_same_state(path, table, to_version):
-        table.restore(to_version, commit_properties=CommitProperties(max_commit_retries=0))
-        table.update_incremental()
-    return table
-
-
-def _is_same_state(path: str, table: DeltaTable, version: int) -> bool:
-    pinned = open_table(path, version=version)
-    return pinned is not None and set(pinned.file_uris()) == set(table.file_uris())
-
-
-def _row_count(table: DeltaTable) -> int:
-    return int(table.count())
-
-
-def _write_once(
-    path: str,
-    table: DeltaTable | None,
-    schema: Schema,
-    batches: Callable[[], Iterable[pa.RecordBatch]],
-    transaction_id: str,
-    first_row: int,
-    append_to: int | None,
-    on_wait: Callable[[], None] | None,
-) -> LakeWrite:
-    from deltalake import CommitProperties, PostCommitHookProperties, Transaction, write_deltalake
-    from deltalake.exceptions import DeltaError
-
-    feed = Feed(schema, batches(), first_row)
-    if table is None and not is_object(path):
-        from pathlib import Path
-
-        Path(path).mkdir(parents=True, exist_ok=True)
-    replaces = append_to is None
-    expected = 0 if table is None else int(table.version()) + 1
-
-    def write() -> None:
-        write_deltalake(
-            path if table is None else table,
-            pa.RecordBatchReader.from_batches(feed.schema, feed.rows()),
-            mode="error" if table is None else "overwrite" if replaces else "append",
-            schema_mode="overwrite" if replaces and table is not None else None,
-            configuration=_KEEP_FOR_EVER if table is None else None,
-            storage_options=storage_options(path) if table is None else None,
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(transaction_id, 1)],
-                custom_metadata={_TRANSACTION_KEY: transaction_id},
-                max_commit_retries=0,
-            ),
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
-        )
-
-    try:
-        run_beside(write, feed, on_wait)
-    except (DeltaError, pa.ArrowException, OSError) as error:
-        if feed.failure is not None:
-            raise feed.failure from None
-        if is_object(path) and isinstance(error, OSError):
-            raise LakeUnreachable("The object storage of the lake does not answer.") from error
-        raise
-    return LakeWrite(path, expected)
 
 
 def read_table(version: DatasetVersion, columns: Sequence[str] | None = None) -> pa.Table:
@@ -277,7 +125,9 @@ def _in_row_order(
     """Yield the rows of one file by their number; compaction may have mixed them."""
     numbers = fragment.to_table(schema=stored, columns=[ROW_COLUMN])[ROW_COLUMN].to_numpy()
     if (numbers[1:] > numbers[:-1]).all():
-        yield from fragment.to_batches(schema=stored, columns=names, batch_size=batch_rows)
+        yield from fragment.to_batches(
+            schema=stored, columns=names, batch_size=batch_rows, batch_readahead=_READ_AHEAD
+        )
         return
     whole = fragment.to_table(schema=stored, columns=names).sort_by(ROW_COLUMN)
     yield from whole.to_batches(max_chunksize=batch_rows)
@@ -338,7 +188,7 @@ def pinned_size_bytes(path: str, delta_version: int) -> int:
 
 def pinned_row_count(path: str, delta_version: int) -> int:
     """Return how many rows a pinned version has, from the log alone."""
-    return _row_count(_open_pinned(path, delta_version))
+    return int(_open_pinned(path, delta_version).count())
 
 
 def remove_dataset(dataset_id: int) -> None:

@@ -78,6 +78,9 @@ class ColumnProfile:
         Of text: how many values could be read as numbers.
     example_not_numeric
         Of text: a value that could not.
+    is_estimate
+        Whether quantiles, histogram, most frequent values and the number of different values may be
+        estimates from a sample (:mod:`datasets.profile.stream` says which).
     """
 
     name: str
@@ -95,6 +98,7 @@ class ColumnProfile:
     longest: int | None = None
     numeric_count: int = 0
     example_not_numeric: str | None = None
+    is_estimate: bool = False
 
     @property
     def is_unique(self) -> bool:
@@ -118,6 +122,8 @@ class ColumnProfile:
             "is_unique": self.is_unique,
             "is_constant": self.is_constant,
         }
+        if self.is_estimate:
+            data["is_estimate"] = True
         if self.type in (ColumnType.INTEGER, ColumnType.NUMBER):
             data |= {"mean": self.mean, "std": self.std}
         if self.quantiles:
@@ -188,8 +194,8 @@ def _numeric(name: str, type_: ColumnType, rows: int, present: pa.ChunkedArray) 
 def _moments(name: str, rows: int, present: pa.ChunkedArray) -> ColumnProfile:
     micros = present.cast(pa.int64()).to_numpy()
     numbers = micros.astype(np.float64)
-    levels: list[Scalar] = [_moment(q) for q in _quantiles(numbers)]
-    levels[0], levels[-1] = _moment(int(micros.min())), _moment(int(micros.max()))
+    levels: list[Scalar] = [moment(q) for q in _quantiles(numbers)]
+    levels[0], levels[-1] = moment(int(micros.min())), moment(int(micros.max()))
     return ColumnProfile(
         name,
         ColumnType.TIMESTAMP,
@@ -197,7 +203,7 @@ def _moments(name: str, rows: int, present: pa.ChunkedArray) -> ColumnProfile:
         rows - len(present),
         int(pc.count_distinct(present).as_py()),
         quantiles=_named(levels),
-        histogram=tuple(Bin(_moment(a), _moment(b), count) for a, b, count in _histogram(numbers)),
+        histogram=tuple(Bin(moment(a), moment(b), count) for a, b, count in _histogram(numbers)),
     )
 
 
@@ -206,7 +212,7 @@ def _discrete(name: str, type_: ColumnType, rows: int, present: pa.ChunkedArray)
     counts = counts.sort_by([("value_count", "descending"), ("value", "ascending")])
     head = counts.slice(0, TOP_VALUES)
     top = tuple(
-        ValueCount(_shown(value), count)
+        ValueCount(shown(value), count)
         for value, count in zip(
             head["value"].to_pylist(), head["value_count"].to_pylist(), strict=True
         )
@@ -239,7 +245,7 @@ def _discrete(name: str, type_: ColumnType, rows: int, present: pa.ChunkedArray)
         shortest=int(lengths["min"].as_py()),
         longest=int(lengths["max"].as_py()),
         numeric_count=int(numeric or 0),
-        example_not_numeric=_shown(strange[0].as_py()) if len(strange) else None,
+        example_not_numeric=shown(strange[0].as_py()) if len(strange) else None,
     )
 
 
@@ -268,7 +274,8 @@ def _named(levels: Sequence[Scalar]) -> tuple[Quantile, ...]:
     return tuple(Quantile(p, value) for p, value in zip(QUANTILES, levels, strict=True))
 
 
-def _moment(micros: float) -> str | None:
+def moment(micros: float) -> str | None:
+    """Return microseconds since 1970 as ISO 8601; None when Python cannot name that moment."""
     try:
         return (_EPOCH + timedelta(microseconds=round(micros))).isoformat()
     except OverflowError:
@@ -279,7 +286,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
+    """Return a value as a profile shows it: text is cut after 200 characters."""
     if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
         return value[: SHOWN_CHARACTERS - 1] + "…"
     return value

@@ -3,7 +3,7 @@
 from datasets.schema.arrow import normalise_batch, schema_from_arrow
 from datasets.schema.coercion import NotAValue, coerce, coerce_array
 from datasets.schema.columns import Column, ColumnType, Role, Schema
-from datasets.schema.conversion import typed_array
+from datasets.schema.conversion import typed_array, unreadable
 from datasets.schema.declaration import declared_schema
 from datasets.schema.enforcement import Violation, enforced, violations
 from datasets.schema.inference import ColumnGuess
@@ -27,5 +27,6 @@ __all__ = [
     "normalise_batch",
     "schema_from_arrow",
     "typed_array",
+    "unreadable",
     "violations",
 ]

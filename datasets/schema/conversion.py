@@ -11,6 +11,7 @@ from core.errors import FieldError
 from datasets.errors import NotFinite, SchemaMismatch
 from datasets.schema import text
 from datasets.schema.columns import ColumnType
+from datasets.schema.quick import quick_read
 
 MOST_EXAMPLES = 10
 _FITS: Mapping[ColumnType, Callable[[pa.Array], pa.Array]] = {
@@ -52,6 +53,9 @@ def typed_array(
     """
     if type_ is ColumnType.STRING:
         return cells
+    found = quick_read(cells, (type_, decimal_comma))
+    if found is not None:
+        return found.values
     values = text.trimmed(cells)
     values = pc.if_else(text.is_missing(values), pa.scalar(None, pa.string()), values)
     if type_ is ColumnType.NUMBER:
@@ -99,6 +103,34 @@ def require_finite(numbers: pa.Array, *, name: str, first_row: int) -> None:
             column=name,
             rows=rows,
         )
+
+
+def unreadable(
+    cells: pa.Array, type_: ColumnType, *, decimal_comma: bool = False
+) -> list[tuple[int, str]]:
+    """Return the positions of the cells that :func:`typed_array` would refuse, each with the reason."""
+    if type_ is ColumnType.STRING:
+        return []
+    values = text.trimmed(cells)
+    values = pc.if_else(text.is_missing(values), pa.scalar(None, pa.string()), values)
+    filled = pc.fill_null(values, "")
+    if type_ is ColumnType.NUMBER:
+        numeric = text.is_number(filled, decimal_comma=decimal_comma)
+        infinite = pc.or_(text.is_infinite(filled), pc.and_(numeric, _is_beyond(filled, numeric)))
+        fits = pc.and_(numeric, pc.invert(infinite))
+    else:
+        fits, infinite = _FITS[type_](filled), pa.array([False] * len(cells))
+    found = []
+    for at in pc.indices_nonzero(pc.and_(pc.is_valid(values), pc.invert(fits))).to_pylist():
+        cell = values[at].as_py()[:60]
+        what = "is infinite or beyond the range of a double" if infinite[at].as_py() else ""
+        found.append((at, f"{cell!r} {what or f'is no {type_.value}'}"))
+    return found
+
+
+def _is_beyond(values: pa.Array, numeric: pa.Array) -> pa.Array:
+    numbers = pc.if_else(numeric, pc.replace_substring(values, ",", "."), "0")
+    return pc.is_inf(numbers.cast(pa.float64()))
 
 
 def _mismatch(

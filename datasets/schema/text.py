@@ -2,10 +2,13 @@
 
 Every function takes an Arrow string array without nulls and answers with a Boolean array of the
 same length. A value is only read as a number when nothing of it is lost by doing so: leading
-zeros, a leading plus sign, and integers beyond 64 bits make a column text.
+zeros, a leading plus sign, integers beyond 64 bits, and decimals with more digits than a double
+carries make a column text.
 """
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +21,9 @@ _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 _INTEGER = r"^(?:0|-?[1-9][0-9]{0,18})$"
 _NUMBER = r"^-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$"
 _COMMA_NUMBER = r"^-?(?:0|[1-9][0-9]*)(?:,[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?$"
-_LONG_INTEGER = r"^-?[0-9]{16,}$"
+_MAY_LOSE_DIGITS = r"[eE]|[0-9.,-]{16}"
+_MOST_DIGITS = 800
+"""No double has more significant decimal digits than 767."""
 _TIMESTAMP = (
     r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
@@ -68,25 +73,22 @@ def is_infinite(values: pa.Array) -> pa.Array:
     return pc.match_substring_regex(values, _INFINITE)
 
 
-def is_number(values: pa.Array, *, decimal_comma: bool = False) -> pa.Array:
-    """Tell which trimmed cells are decimal numbers that a double can carry.
+def looks_numeric(values: pa.Array, *, decimal_comma: bool = False) -> pa.Array:
+    """Tell which trimmed cells are written as decimal numbers, whether or not a double carries them."""
+    return pc.match_substring_regex(values, _COMMA_NUMBER if decimal_comma else _NUMBER)
 
-    An integer of sixteen or more digits counts only when the double nearest to it is that very
-    integer.
-    """
-    looks = pc.match_substring_regex(values, _COMMA_NUMBER if decimal_comma else _NUMBER)
-    long = pc.match_substring_regex(values, _LONG_INTEGER)
-    if not pc.any(long).as_py():
+
+def is_number(values: pa.Array, *, decimal_comma: bool = False) -> pa.Array:
+    """Tell which trimmed cells are decimal numbers that a double carries; see :func:`carries`."""
+    looks = looks_numeric(values, decimal_comma=decimal_comma)
+    check = pc.and_(looks, pc.match_substring_regex(values, _MAY_LOSE_DIGITS))
+    positions = np.flatnonzero(check.to_numpy(zero_copy_only=False))
+    if len(positions) == 0:
         return looks
-    return pa.array(
-        [
-            bool(ok) and (not check or _is_exact(text))
-            for text, ok, check in zip(
-                values.to_pylist(), looks.to_pylist(), long.to_pylist(), strict=True
-            )
-        ],
-        pa.bool_(),
-    )
+    good = looks.to_numpy(zero_copy_only=False).copy()
+    texts = values.take(pa.array(positions)).to_pylist()
+    good[positions] = [carries(text.replace(",", ".")) for text in texts]
+    return pa.array(good, pa.bool_())
 
 
 def is_fraction(values: pa.Array) -> pa.Array:
@@ -94,8 +96,24 @@ def is_fraction(values: pa.Array) -> pa.Array:
     return pc.match_substring_regex(values, r"[.,eEiI]|^-0$")
 
 
-def _is_exact(text: str) -> bool:
-    return len(text) <= 310 and int(float(text)) == int(text)
+def carries(text: str) -> bool:
+    """Whether a double carries a decimal number back to the same text.
+
+    The nearest double, written in its shortest form or with as many significant digits as the text has,
+    must be the same number. Up to 15 digits that is always so; ``0.1`` written out to 25 digits as the double really is
+    passes as well; twenty digits of something else do not. A number beyond the largest double counts
+    as carried: it is refused by name where numbers are read.
+    """
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        return True
+    mantissa = text.lower().partition("e")[0].lstrip("-").replace(".", "").lstrip("0")
+    if not mantissa:
+        return True
+    if value == 0 or len(text) > 2 * _MOST_DIGITS:
+        return False
+    digits, written = min(len(mantissa), _MOST_DIGITS), Decimal(text)
+    return Decimal(repr(value)) == written or Decimal(f"{value:.{digits - 1}e}") == written
 
 
 def is_zoned(values: pa.Array) -> pa.Array:

@@ -109,7 +109,7 @@ REFUSED = [
     (b'a,b\n1,2\n3,"4\n', errors.UnclosedQuote),
     (b"a\n1\n1e400\n0.5\n", errors.NotFinite),
     (b"a\n1\ninf\n", errors.NotFinite),
-    (b"\x1f\x8b\x08\x00rest", errors.UnsupportedFormat),
+    (b"\x1f\x8b\x08\x00rest", errors.FormatMismatch),
     (b"PK\x03\x04rest", errors.UnsupportedFormat),
     (b"PAR1rest", errors.FormatMismatch),
 ]

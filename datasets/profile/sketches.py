@@ -1,0 +1,195 @@
+"""Bounded summaries of unbounded columns: a sample of rows, and the number of different values.
+
+Both keep everything as long as it fits, so that small tables are described exactly; both depend on
+values and row numbers alone, never on a clock or a random state, so that the same rows are always
+described in the same way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SAMPLE_ROWS = 262_144
+SAMPLE_BYTES = 64 << 20
+DISTINCT_KEPT = 65_536
+_WINDOW = 8
+_WINDOWS = 8
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+Hashes = npt.NDArray[np.uint64]
+
+
+def mixed(keys: Hashes) -> Hashes:
+    """Return keys whose bits look random: the finaliser of SplitMix64.
+
+    References
+    ----------
+    Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators", figure 17.
+    """
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))
+
+
+class RowSample:
+    """An even sample of rows: all of them, until there are too many or they take too much memory.
+
+    A row belongs to the sample of level k when the k lowest bits of its mixed number are zero; each
+    time the sample grows too large, k grows by one, which halves it.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._level = 0
+        self._next_row = 0
+        self._batches: list[pa.RecordBatch] = []
+        self._keys: list[Hashes] = []
+        self._rows = 0
+        self._bytes = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row is in it."""
+        return self._level == 0
+
+    def would_overflow(self, batch: pa.RecordBatch) -> bool:
+        """Whether the sample is complete and cannot stay so with these rows."""
+        return self.is_complete and self._is_too_large(batch.num_rows, batch.nbytes)
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Take in the rows that follow."""
+        numbers = np.arange(self._next_row, self._next_row + batch.num_rows, dtype=np.uint64)
+        self._next_row += batch.num_rows
+        keys = mixed(numbers * _GOLDEN)
+        self._keep(batch, keys)
+        while self._is_too_large(0, 0):
+            self._level += 1
+            batches, all_keys = self._batches, self._keys
+            self._batches, self._keys, self._rows, self._bytes = [], [], 0, 0
+            for one, its_keys in zip(batches, all_keys, strict=True):
+                self._keep(one, its_keys)
+
+    def table(self) -> pa.Table:
+        """Return the rows of the sample, in their order."""
+        return pa.Table.from_batches(self._batches, schema=self._schema)
+
+    def _is_too_large(self, rows: int, size: int) -> bool:
+        return self._rows + rows > SAMPLE_ROWS or self._bytes + size > SAMPLE_BYTES
+
+    def _keep(self, batch: pa.RecordBatch, keys: Hashes) -> None:
+        if self._level:
+            chosen = np.flatnonzero(keys & np.uint64((1 << self._level) - 1) == 0)
+            batch, keys = batch.take(pa.array(chosen)), keys[chosen]
+        if batch.num_rows == 0:
+            return
+        self._batches.append(batch)
+        self._keys.append(keys)
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+
+
+class DistinctCount:
+    """How many different values there are: exact up to 65,536, estimated beyond.
+
+    Kept are the hashes below a threshold, which is halved whenever there are too many. With m hashes
+    below a threshold of 2^64 / f, about m·f values are different; the relative standard error is about
+    1/√m, so half a percent.
+
+    References
+    ----------
+    Bar-Yossef et al. (2002), "Counting distinct elements in a data stream", algorithm 2.
+    """
+
+    def __init__(self) -> None:
+        self._halvings = 0
+        self._seen: Hashes = np.empty(0, np.uint64)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing had to be left out."""
+        return self._halvings == 0
+
+    @property
+    def estimate(self) -> int:
+        """The number of different values."""
+        return len(self._seen) << self._halvings
+
+    def update(self, hashes: Hashes) -> None:
+        """Take in the hashes of further values; repetitions do not matter."""
+        below = self._below(hashes)
+        if len(below) == 0:
+            return
+        # Arrow's hash table is several times faster here than sorting all of them.
+        different = pc.unique(pa.array(below)).to_numpy()
+        if len(self._seen):
+            at = np.minimum(np.searchsorted(self._seen, different), len(self._seen) - 1)
+            different = different[self._seen[at] != different]
+        if len(different) == 0:
+            return
+        self._seen = np.sort(np.concatenate([self._seen, different]))
+        while len(self._seen) > DISTINCT_KEPT:
+            self._halvings += 1
+            self._seen = self._below(self._seen)
+
+    def _below(self, hashes: Hashes) -> Hashes:
+        if self._halvings == 0:
+            return hashes
+        return hashes[hashes < np.uint64(1 << (64 - self._halvings))]
+
+
+def value_hashes(values: pa.Array) -> Hashes:
+    """Return a hash of 64 bits of each value of an array without nulls.
+
+    Text is hashed by its length and eight windows of eight bytes spread over it: up to 64 bytes that is
+    all of it, and of longer text what differs only between the windows counts as the same.
+    """
+    if pa.types.is_string(values.type):
+        return _text_hashes(values)
+    if pa.types.is_boolean(values.type):
+        keys = values.to_numpy(zero_copy_only=False).astype(np.uint64)
+    elif pa.types.is_floating(values.type):
+        # Adding zero makes the two zeros one.
+        keys = (values.to_numpy() + 0.0).view(np.uint64)
+    else:
+        keys = values.cast(pa.int64()).to_numpy().view(np.uint64)
+    return mixed(keys + _GOLDEN)
+
+
+def _text_hashes(values: pa.Array) -> Hashes:
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, "<i4", count=values.offset + len(values) + 1)[values.offset :]
+    starts, lengths = ends[:-1].astype(np.int64), np.diff(ends).astype(np.int64)
+    found = mixed(lengths.astype(np.uint64) + _GOLDEN)
+    if len(values) == 0 or data is None or lengths.max() == 0:
+        return found
+    first, last = int(ends[0]), int(ends[-1])
+    padded = np.concatenate(
+        [np.frombuffer(data, np.uint8)[first:last], np.zeros(_WINDOW, np.uint8)]
+    )
+    words = np.ndarray((len(padded) - _WINDOW + 1,), "<u8", padded, strides=(1,))
+    starts -= first
+    windows = min(_WINDOWS, -(-int(lengths.max()) // _WINDOW))
+    for number in range(windows):
+        at, valid = _window(lengths, number)
+        word = words[starts + at]
+        # Bytes behind the end of the text belong to its neighbour.
+        word &= (np.uint64(1) << (valid * 8).astype(np.uint64)) - np.uint64(1) | _FULL[valid]
+        found = np.where(valid > 0, mixed(found ^ word), found)
+    return found
+
+
+_FULL = np.array([0] * _WINDOW + [2**64 - 1], dtype=np.uint64)
+
+
+def _window(
+    lengths: npt.NDArray[np.int64], number: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return where a window begins in each text, and how many of its bytes are of the text."""
+    short = lengths <= _WINDOW * _WINDOWS
+    spread = (lengths - _WINDOW) * number // (_WINDOWS - 1)
+    at = np.where(short, number * _WINDOW, spread)
+    valid = np.clip(lengths - at, 0, _WINDOW)
+    return np.where(valid > 0, at, 0), valid

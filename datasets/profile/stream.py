@@ -1,0 +1,269 @@
+"""The profile of a table that is seen once, batch by batch, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets.profile.columns import (
+    TOP_VALUES,
+    Bin,
+    ColumnProfile,
+    Quantile,
+    ValueCount,
+    moment,
+    profile_column,
+    shown,
+)
+from datasets.profile.sketches import DistinctCount, RowSample, value_hashes
+from datasets.profile.table import ProfileNote, TableProfile
+from datasets.schema import Column, ColumnType, Schema
+from datasets.schema import text as cell_text
+
+_FIRST_LOOK = 64
+_MOST_COUNTED = 4_096
+
+
+class TableStream:
+    """Describes the columns of a table from batches of its rows.
+
+    Up to 262,144 rows (or 64 MB) everything is kept, and the profile is exact. Of more rows these stay
+    exact: rows, nulls, minimum, maximum, mean, standard deviation, lengths of text, the most frequent
+    values of columns with at most 4,096 different ones, and the number of different values up to 65,536.
+    Quantiles, histograms and other most frequent values are then those of an even sample of at least
+    131,072 rows (unless rows are very wide), scaled to all rows, and larger numbers of different values are
+    estimated to about half a percent; such profiles say ``is_estimate``.
+
+    Parameters
+    ----------
+    schema
+        The columns; batches must have its Arrow types.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._sample = RowSample(schema.to_arrow())
+        self._columns = [_ColumnStream(column) for column in schema]
+        self._counts = False
+        self.row_count = 0
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Take in further rows."""
+        if self._sample.would_overflow(batch):
+            # From here on the sample alone is not enough: count what it holds, and all that follows.
+            self._counts = True
+            for earlier in self._sample.table().to_batches():
+                self._count(earlier)
+        if self._counts:
+            self._count(batch)
+        self._sample.update(batch)
+        self.row_count += batch.num_rows
+
+    def _count(self, batch: pa.RecordBatch) -> None:
+        for stream, values in zip(self._columns, batch.columns, strict=True):
+            stream.update(values)
+
+    def columns(self) -> list[ColumnProfile]:
+        """Return the profile of each column."""
+        table = self._sample.table()
+        found = []
+        for column, stream in zip(self._schema, self._columns, strict=True):
+            sampled = profile_column(column.name, column.type, table.column(column.name))
+            found.append(sampled if not self._counts else stream.profile(sampled, self.row_count))
+        return found
+
+    def profile(self, notes: Sequence[ProfileNote] = ()) -> TableProfile:
+        """Return the profile of the table."""
+        return TableProfile.of(self.row_count, self.columns(), notes)
+
+
+class _ColumnStream:
+    """What is counted exactly of one column, whatever its length."""
+
+    def __init__(self, column: Column) -> None:
+        self._type = column.type
+        self._nulls = 0
+        self._distinct = DistinctCount()
+        self._moments = _Moments()
+        self._low: Any = None
+        self._high: Any = None
+        self._counts: Counter[Any] | None = Counter()
+        self._shortest: int | None = None
+        self._longest: int | None = None
+        self._numeric = 0
+        self._strange: str | None = None
+
+    def update(self, values: pa.Array) -> None:
+        self._nulls += values.null_count
+        present = values.drop_null() if values.null_count else values
+        if len(present) == 0:
+            return
+        if self._type in (ColumnType.STRING, ColumnType.BOOLEAN):
+            self._count(present)
+        else:
+            self._distinct.update(value_hashes(present))
+            self._measure(present)
+        if self._type is ColumnType.STRING:
+            self._look_at_text(present)
+
+    def _count(self, present: pa.Array) -> None:
+        if self._counts is None:
+            self._distinct.update(value_hashes(present))
+            return
+        counted = present.value_counts()
+        different = counted.field("values")
+        self._distinct.update(value_hashes(different))
+        pairs = zip(different.to_pylist(), counted.field("counts").to_pylist(), strict=True)
+        self._counts.update(dict(pairs))
+        if len(self._counts) > _MOST_COUNTED:
+            self._counts = None
+
+    def _measure(self, present: pa.Array) -> None:
+        bounds = pc.min_max(
+            present if self._type is ColumnType.NUMBER else present.cast(pa.int64())
+        )
+        low, high = bounds["min"].as_py(), bounds["max"].as_py()
+        self._low = low if self._low is None else min(self._low, low)
+        self._high = high if self._high is None else max(self._high, high)
+        if self._type is not ColumnType.TIMESTAMP:
+            self._moments.update(present)
+
+    def _look_at_text(self, present: pa.Array) -> None:
+        lengths = pc.min_max(pc.utf8_length(present))
+        low, high = int(lengths["min"].as_py()), int(lengths["max"].as_py())
+        self._shortest = low if self._shortest is None else min(self._shortest, low)
+        self._longest = high if self._longest is None else max(self._longest, high)
+        head = cell_text.looks_numeric(cell_text.trimmed(present.slice(0, _FIRST_LOOK)))
+        share = (pc.sum(head).as_py() or 0) / len(head)
+        if share < 0.5 and self._strange is not None:
+            return
+        numeric = cell_text.looks_numeric(cell_text.trimmed(present))
+        self._numeric += pc.sum(numeric).as_py() or 0
+        if self._strange is None:
+            strange = pc.indices_nonzero(pc.invert(numeric))
+            self._strange = shown(present[strange[0].as_py()].as_py()) if len(strange) else None
+
+    def profile(self, sampled: ColumnProfile, rows: int) -> ColumnProfile:
+        """Return the profile of the sample, with what is known of all rows put in its place."""
+        present = rows - self._nulls
+        common = replace(
+            sampled,
+            rows=rows,
+            nulls=self._nulls,
+            distinct=min(present, self._distinct.estimate),
+            is_estimate=True,
+            shortest=self._shortest,
+            longest=self._longest,
+            numeric_count=self._numeric,
+            example_not_numeric=self._strange,
+        )
+        if not self._distinct.is_exact and sampled.distinct == sampled.rows and self._nulls == 0:
+            # Nothing is twice in the sample, and the estimate is as good as all: taken to be unique.
+            near = abs(self._distinct.estimate - rows) <= 0.02 * rows
+            common = replace(common, distinct=rows if near else common.distinct)
+        if present == 0:
+            return common
+        if self._type in (ColumnType.STRING, ColumnType.BOOLEAN):
+            return self._with_top(common, sampled, present)
+        return self._with_levels(common, sampled, present)
+
+    def _with_top(
+        self, common: ColumnProfile, sampled: ColumnProfile, present: int
+    ) -> ColumnProfile:
+        if self._counts is not None:
+            ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+            top = tuple(ValueCount(shown(value), count) for value, count in ordered[:TOP_VALUES])
+        else:
+            seen = max(1, sampled.rows - sampled.nulls)
+            top = tuple(
+                ValueCount(item.value, max(item.count, round(item.count * present / seen)))
+                for item in sampled.top
+            )
+        return replace(
+            common, top=top, other_count=max(0, present - sum(item.count for item in top))
+        )
+
+    def _with_levels(
+        self, common: ColumnProfile, sampled: ColumnProfile, present: int
+    ) -> ColumnProfile:
+        is_time = self._type is ColumnType.TIMESTAMP
+        low, high = (moment(self._low), moment(self._high)) if is_time else (self._low, self._high)
+        inner = sampled.quantiles[1:-1]
+        bins = _scaled(sampled.histogram, present)
+        if bins:
+            bins = (replace(bins[0], low=low), *bins[1:])
+            bins = (*bins[:-1], replace(bins[-1], high=high))
+        return replace(
+            common,
+            mean=None if is_time else self._moments.mean,
+            std=None if is_time else self._moments.std,
+            quantiles=(Quantile(0.0, low), *inner, Quantile(1.0, high)),
+            histogram=bins,
+        )
+
+
+def _scaled(bins: Sequence[Bin], total: int) -> tuple[Bin, ...]:
+    """Return the bins with counts in the same proportions that add up to ``total``."""
+    have = sum(one.count for one in bins)
+    if have == 0:
+        return ()
+    ends = [round(total * part / have) for part in np.cumsum([one.count for one in bins]).tolist()]
+    return tuple(
+        replace(one, count=end - start)
+        for one, start, end in zip(bins, [0, *ends[:-1]], ends, strict=True)
+    )
+
+
+class _Moments:
+    """Mean and population standard deviation of numbers that come in pieces.
+
+    Pieces are merged by the formula of Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise
+    algorithm for computing sample variances", (2.1a) and (2.1b). Numbers are scaled by the largest power of
+    two seen, so that squares near the end of the range of a double stay within it.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._scale = 1.0
+        self._mean = 0.0
+        self._squares = 0.0
+
+    def update(self, values: pa.Array) -> None:
+        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        largest = max(abs(float(numbers.min())), abs(float(numbers.max())))
+        if largest > self._scale:
+            scale = 2.0 ** min(1023, math.frexp(largest)[1])
+            self._mean *= self._scale / scale
+            self._squares *= (self._scale / scale) ** 2
+            self._scale = scale
+        numbers = numbers / self._scale
+        count, mean = len(numbers), float(numbers.mean())
+        squares = float(((numbers - mean) ** 2).sum())
+        total = self._count + count
+        apart = mean - self._mean
+        self._squares += squares + apart**2 * self._count * count / total
+        self._mean += apart * count / total
+        self._count = total
+
+    @property
+    def mean(self) -> float | None:
+        """The arithmetic mean; None when it is beyond a double."""
+        return _finite(self._mean * self._scale) if self._count else None
+
+    @property
+    def std(self) -> float | None:
+        """The population standard deviation; None when it is beyond a double."""
+        return (
+            _finite(math.sqrt(self._squares / self._count) * self._scale) if self._count else None
+        )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

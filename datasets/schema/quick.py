@@ -1,0 +1,193 @@
+"""Reading a whole batch of cells at once, when it is plain that nothing is lost by it.
+
+These readings are an optimisation and nothing else: each gives either exactly what the rules of
+:mod:`datasets.schema.text` give for the same cells, or None ("not plain; look closely"). Arrow parses
+the cells, which is a check of nearly all of their grammar; what Arrow takes and the rules do not
+(leading zeros, hexadecimal digits, an hour alone) is told by looking at a few bytes of each cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datasets.schema import text
+from datasets.schema.columns import ColumnType
+
+Reading = tuple[ColumnType, bool]
+"""A type, and whether numbers are written with a decimal comma."""
+
+BOOLEAN: Reading = (ColumnType.BOOLEAN, False)
+INTEGER: Reading = (ColumnType.INTEGER, False)
+NUMBER: Reading = (ColumnType.NUMBER, False)
+COMMA: Reading = (ColumnType.NUMBER, True)
+TIMESTAMP: Reading = (ColumnType.TIMESTAMP, False)
+
+_SAFE_DIGITS = 15
+_ZERO, _NINE, _MINUS, _COLON = b"09-:"
+_HOUR_END = 13
+_SHORTEST_TIME = 16
+_DATE_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class QuickRead:
+    """The values of a batch, and what else they tell about their column.
+
+    Parameters
+    ----------
+    values
+        The values, in the Arrow type of the reading.
+    fits
+        Every reading that all the cells allow.
+    has_fraction
+        Whether a cell is not written as a plain integer.
+    zoned
+        Of moments: whether the cells name their offset from UTC.
+    inexact_example
+        An integer that a double could not carry.
+    """
+
+    values: pa.Array
+    fits: frozenset[Reading]
+    has_fraction: bool = False
+    zoned: bool = False
+    inexact_example: str | None = None
+
+
+def quick_read(cells: pa.Array, reading: Reading) -> QuickRead | None:
+    """Return the values of cells (nulls stay null), or None when a closer look is needed."""
+    match reading:
+        case (ColumnType.INTEGER, False):
+            return _integers(cells)
+        case (ColumnType.NUMBER, False):
+            return _numbers(cells)
+        case (ColumnType.BOOLEAN, False):
+            return _booleans(cells)
+        case (ColumnType.TIMESTAMP, False):
+            return _moments(cells)
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bytes:
+    """The bytes of the cells of one array, and where each cell begins and how long it is."""
+
+    data: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, cells: pa.Array) -> _Bytes:
+        _, offsets, data = cells.buffers()
+        ends = np.frombuffer(offsets, "<i4", count=cells.offset + len(cells) + 1)[cells.offset :]
+        content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+        return cls(content, ends[:-1], np.diff(ends))
+
+    def has(self, characters: bytes) -> bool:
+        """Whether any of the characters occurs anywhere."""
+        if len(self.starts) == 0:
+            return False
+        part = self.data[self.starts[0] : self.starts[-1] + self.lengths[-1]].tobytes()
+        return any(character in part for character in characters)
+
+    def at(self, position: int, *, longer_than: int) -> npt.NDArray[np.uint8]:
+        """Return the byte at a position of each cell that is longer than so many bytes."""
+        return self.data[self.starts[self.lengths > longer_than] + position]
+
+
+def _integers(cells: pa.Array) -> QuickRead | None:
+    try:
+        values = cells.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+    found = _Bytes.of(cells)
+    first, second = found.at(0, longer_than=1), found.at(1, longer_than=1)
+    if np.any((first == _ZERO) | ((first == _MINUS) & (second == _ZERO))):
+        return None
+    inexact = _first_inexact(values)
+    fits = {INTEGER} if inexact is not None else {INTEGER, NUMBER, COMMA}
+    return QuickRead(values, frozenset(fits), inexact_example=inexact)
+
+
+def _first_inexact(values: pa.Array) -> str | None:
+    """Return the first integer that a double does not carry, if there is any."""
+    bounds = pc.min_max(values)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is None or (low > -(10**_SAFE_DIGITS) and high < 10**_SAFE_DIGITS):
+        return None
+    present = values.drop_null().to_pylist()
+    return next((str(v) for v in present if int(float(v)) != v), None)
+
+
+def _numbers(cells: pa.Array) -> QuickRead | None:
+    try:
+        values = cells.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    found = _Bytes.of(cells)
+    if not found.has(b".") or found.has(b"eE"):
+        return None
+    if not np.isfinite(pc.fill_null(values, 0.0).to_numpy()).all():
+        return None
+    if _has_leading_zero(found) or not _all_carried(cells, values, found):
+        return None
+    return QuickRead(values, frozenset({NUMBER}), has_fraction=True)
+
+
+def _has_leading_zero(found: _Bytes) -> bool:
+    first, second = found.at(0, longer_than=1), found.at(1, longer_than=1)
+    if np.any((first == _ZERO) & (second >= _ZERO) & (second <= _NINE)):
+        return True
+    negative = found.at(0, longer_than=2) == _MINUS
+    second, third = found.at(1, longer_than=2), found.at(2, longer_than=2)
+    return bool(np.any(negative & (second == _ZERO) & (third >= _ZERO) & (third <= _NINE)))
+
+
+def _all_carried(cells: pa.Array, values: pa.Array, found: _Bytes) -> bool:
+    """Whether a double carries each number: those of more than 15 characters are written back."""
+    long = found.lengths > _SAFE_DIGITS
+    if not long.any():
+        return True
+    positions = pa.array(np.flatnonzero(long))
+    texts = cells.take(positions)
+    same = pc.equal(values.take(positions).cast(pa.string()), texts)
+    rest = texts.filter(pc.invert(same))
+    return all(text.carries(one) for one in rest.to_pylist())
+
+
+def _booleans(cells: pa.Array) -> QuickRead | None:
+    lower = pc.utf8_lower(cells)
+    values = pc.equal(lower, "true")
+    if not pc.all(pc.or_(values, pc.equal(lower, "false"))).as_py():
+        return None
+    return QuickRead(values, frozenset({BOOLEAN}))
+
+
+def _moments(cells: pa.Array) -> QuickRead | None:
+    zoned = False
+    try:
+        naive = cells.cast(pa.timestamp("us"))
+        values = pc.assume_timezone(naive, "UTC")
+    except pa.ArrowInvalid:
+        zoned = True
+        try:
+            values = cells.cast(pa.timestamp("us", "UTC"))
+        except pa.ArrowInvalid:
+            return None
+    found = _Bytes.of(cells)
+    times = (found.lengths != 0) & (found.lengths != _DATE_LENGTH)
+    if np.any(times & (found.lengths < _SHORTEST_TIME)):
+        return None
+    if np.any(found.data[found.starts[times] + _HOUR_END] != _COLON):
+        return None
+    bounds = pc.min_max(values.cast(pa.int64()))
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is not None and (low < text.FIRST_MOMENT_US or high > text.LAST_MOMENT_US):
+        return None
+    return QuickRead(values, frozenset({TIMESTAMP}), zoned=zoned)
