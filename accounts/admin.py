@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.forms import ModelForm, MultipleChoiceField
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
@@ -20,9 +19,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import services
-from accounts.admin_access import ProjectAdminMixin
+from accounts.admin_asking import AskingAdminMixin, Question
 from accounts.models import ApiToken, AuditEvent, Membership, Project, Scope
-from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from core.clock import now
 
 admin.site.unregister(User)
@@ -80,14 +79,19 @@ class TokenForm(ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):
+class ApiTokenAdmin(AskingAdminMixin, ModelAdmin):
     """API tokens; the secret is shown once, when a token is made."""
 
     form = TokenForm
     list_display = ("name", "prefix", "project", "user", "state", "created_at", "expires_at")
     list_filter = ("project",)
     actions_detail = ("revoke",)
-    actions_row = ("revoke",)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_superuser(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return _is_superuser(request)
 
     def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
         return False
@@ -117,15 +121,28 @@ class ApiTokenAdmin(ModelAdmin):
         obj.prefix = token.prefix
         messages.warning(request, f"The token, shown this once only: {secret}")
 
-    @action(description="Revoke", url_path="revoke")
-    @refusals_as_messages
+    def offered(self, request: HttpRequest, row: ApiToken) -> Collection[str]:
+        return () if row.revoked_at is not None else ("revoke",)
+
+    @action(description="Revoke", url_path="revoke", permissions=["administer"], icon="key_off")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Make the token useless from now on."""
-        token = get_object_or_404(ApiToken, pk=object_id)
-        mixin = ProjectAdminMixin()
-        services.revoke_token(principal=mixin.principal(request, token.project), token=token)
-        messages.success(request, f"The token {token.prefix}… was revoked.")
-        return redirect(reverse("admin:accounts_apitoken_changelist"))
+        """Ask, then make the token useless from now on."""
+
+        def act(token: ApiToken, _: Mapping[str, Any]) -> str:
+            services.revoke_token(principal=self.principal(request, token.project), token=token)
+            return f"The token {token.prefix}… was revoked."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda token: Question(
+                f"Revoke the token {token}?",
+                f"Whatever {token.user} runs with it is refused within a second, for good.",
+                "Revoke",
+                is_danger=True,
+            ),
+            act,
+        )
 
 
 @admin.register(AuditEvent)
@@ -138,8 +155,12 @@ class AuditEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
     date_hierarchy = "at"
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(cast("Any", request.user).is_superuser)
+        return _is_superuser(request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         queryset: QuerySet[AuditEvent] = super().get_queryset(request)
         return queryset.select_related("project")
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(cast("Any", request.user).is_superuser)

@@ -39,6 +39,14 @@ class Question:
     is_danger: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action says when it has acted, and the address of the page that follows."""
+
+    said: str
+    address: str
+
+
 class AskingAdminMixin(ProjectAdminMixin):
     """Detail actions by role (``permissions=["edit"]`` …) and by the row's state (``offered``)."""
 
@@ -99,14 +107,15 @@ class AskingAdminMixin(ProjectAdminMixin):
         request: HttpRequest,
         object_id: str,
         question: Callable[[Any], Question],
-        act: Callable[[Any, Mapping[str, Any]], str],
+        act: Callable[[Any, Mapping[str, Any]], str | Done],
     ) -> HttpResponse:
         """Show the question; on a yes, act and say what was done, or what was refused and why.
 
         Parameters
         ----------
         act
-            Takes the row and what was filled in, and returns the sentence that is shown.
+            Takes the row and what was filled in, and returns the sentence that is shown; the row's
+            page follows, unless a :class:`Done` names another.
         """
         row = get_object_or_404(self.get_queryset(request), pk=object_id)
         asked = question(row)
@@ -114,14 +123,15 @@ class AskingAdminMixin(ProjectAdminMixin):
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
         if request.method == "POST" and form.is_valid():
             try:
-                said = act(row, form.cleaned_data)
+                outcome = act(row, form.cleaned_data)
             except DomainError as refusal:
                 complaints = [(one.field, one.message) for one in refusal.errors]
                 for field, text in complaints or [("", refusal.message)]:
                     form.add_error(field if field in form.fields else None, text)
             else:
-                messages.success(request, said)
-                return redirect(back)
+                done = outcome if isinstance(outcome, Done) else Done(outcome, back)
+                messages.success(request, done.said)
+                return redirect(done.address)
         return TemplateResponse(
             request,
             "admin/ask.html",

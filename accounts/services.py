@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from accounts import audit
-from accounts.errors import ScopeUnknown
+from accounts.errors import PermissionMissing, ScopeUnknown
 from accounts.models import ApiToken, Membership, Project, Role, Scope
 from accounts.policy import Permission
 from accounts.principals import Principal
@@ -123,6 +123,10 @@ def create_token(
     return token, secret
 
 
+def _may_write(principal: Principal) -> bool:
+    return principal.scopes is None or bool(principal.scopes & {Scope.WRITE, Scope.ADMIN})
+
+
 @transaction.atomic
 def revoke_token(*, principal: Principal, token: ApiToken) -> ApiToken:
     """Make a token useless from now on; a second call changes nothing.
@@ -132,12 +136,15 @@ def revoke_token(*, principal: Principal, token: ApiToken) -> ApiToken:
     NotFound
         The token belongs to another project.
     accounts.errors.PermissionMissing
-        The token is somebody else's and the caller does not administer the project.
+        The token is somebody else's and the caller does not administer the project; or the caller
+        holds another token that may only read or predict.
     """
     if token.project_id != principal.project_id:
         raise NotFound
     if token.user_id != principal.user_id:
         principal.require(Permission.ADMIN)
+    elif token.pk != principal.token_id and not _may_write(principal):
+        raise PermissionMissing("This needs a token whose scopes include 'write' or 'admin'.")
     changed = ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=now())
     if changed:
         audit.record(principal=principal, action="api_token.revoked", target=token)

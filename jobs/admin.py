@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_access import ProjectAdminMixin
-from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar, refusals_as_messages
+from accounts.admin_asking import AskingAdminMixin, Question
+from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar
 from jobs import services
-from jobs.models import Job, ProcessHeartbeat
+from jobs.models import NEXT_STATUSES, Job, JobStatus, ProcessHeartbeat
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class JobAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     """Long work, newest first."""
 
     list_display = (
@@ -36,7 +35,6 @@ class JobAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     search_fields = ("title", "kind", "error_message")
     list_select_related = ("created_by", "project")
     actions_detail: ClassVar[list[str]] = ["cancel_job", "retry_job"]
-    actions_row: ClassVar[list[str]] = ["cancel_job", "retry_job"]
     fieldsets = (
         (None, {"fields": ("what", "state", "how_far", "stage", "message", "project")}),
         ("Outcome", {"fields": ("result", "error_code", "error_message", "log")}),
@@ -80,23 +78,51 @@ class JobAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
         )
         return shown or "—"
 
-    @action(description="Cancel", url_path="cancel")
-    @refusals_as_messages
-    def cancel_job(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Stop the job."""
-        job = get_object_or_404(self.get_queryset(request), pk=object_id)
-        services.cancel(principal=self.principal(request, job.project), job=job)
-        messages.success(request, "The job was told to stop.")
-        return redirect(reverse("admin:jobs_job_change", args=[object_id]))
+    def offered(self, request: HttpRequest, row: Job) -> Collection[str]:
+        """Return what can be done in the job's state: end what has not ended, repeat what went wrong."""
+        if not row.is_final:
+            return () if row.is_cancelling else ("cancel_job",)
+        onward = NEXT_STATUSES[JobStatus(row.status)]
+        return ("retry_job",) if JobStatus.QUEUED in onward else ()
 
-    @action(description="Retry", url_path="retry")
-    @refusals_as_messages
+    @action(description="Cancel", url_path="cancel", permissions=["edit"], icon="cancel")
+    def cancel_job(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then stop the job."""
+
+        def act(job: Job, _: Mapping[str, Any]) -> str:
+            services.cancel(principal=self.principal(request, job.project), job=job)
+            return "The job was told to stop."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda job: Question(
+                f"Cancel {self.what(job)}?",
+                "What it has done so far is thrown away. It can be tried again later.",
+                "Cancel the job",
+                is_danger=True,
+            ),
+            act,
+        )
+
+    @action(description="Retry", url_path="retry", permissions=["edit"], icon="replay")
     def retry_job(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Queue the job again."""
-        job = get_object_or_404(self.get_queryset(request), pk=object_id)
-        services.retry(principal=self.principal(request, job.project), job=job)
-        messages.success(request, "The job is queued again.")
-        return redirect(reverse("admin:jobs_job_change", args=[object_id]))
+        """Ask, then queue the job again."""
+
+        def act(job: Job, _: Mapping[str, Any]) -> str:
+            services.retry(principal=self.principal(request, job.project), job=job)
+            return "The job is queued again."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda job: Question(
+                f"Try {self.what(job)} again?",
+                "It begins from the start, with what it was asked for at first.",
+                "Retry",
+            ),
+            act,
+        )
 
 
 @admin.register(ProcessHeartbeat)

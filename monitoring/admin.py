@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, cast
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from accounts.admin_access import ProjectAdminMixin
+from accounts.admin_asking import AskingAdminMixin, Done, Question
 from accounts.policy import Permission
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from monitoring import services
 from monitoring.models import (
+    NEXT_ALERT_STATUSES,
     Alert,
+    AlertStatus,
     DriftReport,
     GroundTruth,
     GroundTruthChange,
@@ -29,10 +31,17 @@ from monitoring.report_page import page_of
 from monitoring.selectors import drift_reports
 
 _TERMS = ("enabled", "drift_level", "effect_floor", "min_rows", "window_hours")
+#: Where each action moves an alert.
+_ALERT_MOVES = {
+    "acknowledge": AlertStatus.ACKNOWLEDGED,
+    "resolve": AlertStatus.RESOLVED,
+    "suppress": AlertStatus.SUPPRESSED,
+    "reopen": AlertStatus.OPEN,
+}
 
 
 @admin.register(Alert)
-class AlertAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class AlertAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     """Incidents that a person should know of."""
 
     list_display = (
@@ -72,41 +81,91 @@ class AlertAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     def report_link(self, alert: Alert) -> SafeString | str:
         return _link("driftreport", alert.report) if alert.report else "—"
 
-    @action(description="Acknowledge", url_path="acknowledge", icon="visibility")
-    @refusals_as_messages
+    def offered(self, request: HttpRequest, row: Alert) -> Collection[str]:
+        """Return the moves that are open to the alert."""
+        onward = NEXT_ALERT_STATUSES[AlertStatus(row.status)]
+        return [name for name, status in _ALERT_MOVES.items() if status in onward]
+
+    @action(
+        description="Acknowledge", url_path="acknowledge", permissions=["edit"], icon="visibility"
+    )
     def acknowledge(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say that somebody looks after it."""
-        return self._move(request, object_id, services.acknowledge_alert)
+        return self._move(
+            request,
+            object_id,
+            services.acknowledge_alert,
+            lambda alert: Question(
+                "Acknowledge the alert?",
+                f"“{alert}”: the others see that you look after it.",
+                "Acknowledge",
+            ),
+        )
 
-    @action(description="Resolve", url_path="resolve", icon="task_alt")
-    @refusals_as_messages
+    @action(description="Resolve", url_path="resolve", permissions=["edit"], icon="task_alt")
     def resolve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Say that it is over."""
-        return self._move(request, object_id, services.resolve_alert)
+        return self._move(
+            request,
+            object_id,
+            services.resolve_alert,
+            lambda alert: Question(
+                "Resolve the alert?",
+                f"“{alert}” is over; the next occurrence opens a new alert.",
+                "Resolve",
+            ),
+        )
 
-    @action(description="Suppress", url_path="suppress", icon="notifications_off")
-    @refusals_as_messages
+    @action(
+        description="Suppress", url_path="suppress", permissions=["edit"], icon="notifications_off"
+    )
     def suppress(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Count further occurrences, but do not call for anybody."""
-        return self._move(request, object_id, services.suppress_alert)
+        return self._move(
+            request,
+            object_id,
+            services.suppress_alert,
+            lambda alert: Question(
+                "Suppress the alert?",
+                f"“{alert}”: further occurrences are counted, and nobody is called.",
+                "Suppress",
+                is_danger=True,
+            ),
+        )
 
-    @action(description="Open again", url_path="reopen", icon="notifications_active")
-    @refusals_as_messages
+    @action(
+        description="Open again",
+        url_path="reopen",
+        permissions=["edit"],
+        icon="notifications_active",
+    )
     def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Call for somebody again."""
-        return self._move(request, object_id, services.reopen_alert)
+        return self._move(
+            request,
+            object_id,
+            services.reopen_alert,
+            lambda alert: Question(
+                "Open the alert again?", f"“{alert}”: somebody is to look after it.", "Open again"
+            ),
+        )
 
     def _move(
-        self, request: HttpRequest, object_id: str, move: Callable[..., Alert]
+        self,
+        request: HttpRequest,
+        object_id: str,
+        move: Callable[..., Alert],
+        question: Callable[[Alert], Question],
     ) -> HttpResponse:
-        alert = get_object_or_404(self.get_queryset(request), pk=object_id)
-        moved = move(principal=self.principal(request, alert.project), alert=alert)
-        messages.success(request, f"The alert is {moved.get_status_display().lower()}.")
-        return redirect(reverse("admin:monitoring_alert_change", args=[alert.pk]))
+        def act(alert: Alert, _: Mapping[str, Any]) -> str:
+            moved = move(principal=self.principal(request, alert.project), alert=alert)
+            return f"The alert is {moved.get_status_display().lower()}."
+
+        return self.ask(request, object_id, question, act)
 
 
 @admin.register(DriftReport)
-class DriftReportAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class DriftReportAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     """Windows of traffic compared with the training reference."""
 
     project_lookup = "endpoint__project"
@@ -163,12 +222,15 @@ class DriftReportAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     def coverage(self, report: DriftReport) -> str:
         return f"{report.label_coverage:.0%}"
 
-    @action(description="Look at the latest window", url_path="run-again", icon="refresh")
-    @refusals_as_messages
+    @action(
+        description="Look at the latest window",
+        url_path="run-again",
+        permissions=["edit"],
+        icon="refresh",
+    )
     def run_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Compare the endpoint's latest window."""
-        report = get_object_or_404(self.get_queryset(request), pk=object_id)
-        return _run(self, request, report.endpoint)
+        """Ask, then compare the endpoint's latest window."""
+        return _ask_for_report(self, request, object_id)
 
 
 class GroundTruthChangeInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -199,14 +261,13 @@ class GroundTruthAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
 
 
 @admin.register(MonitoringPolicy)
-class MonitoringPolicyAdmin(ProjectAdminMixin, ModelAdmin):
+class MonitoringPolicyAdmin(AskingAdminMixin, ModelAdmin):
     """When drift is worth an alarm."""
 
     project_lookup = "endpoint__project"
     list_display = ("endpoint", "state", "drift_level", "effect_floor", "min_rows", "window_hours")
     list_select_related = ("endpoint__project",)
     actions_detail: ClassVar[list[str]] = ["run_report"]
-    actions_row: ClassVar[list[str]] = ["run_report"]
     readonly_fields = ("endpoint",)
     fields = ("endpoint", *_TERMS)
 
@@ -240,20 +301,40 @@ class MonitoringPolicyAdmin(ProjectAdminMixin, ModelAdmin):
     def state(self, policy: MonitoringPolicy) -> SafeString:
         return badge("live", "enabled") if policy.enabled else badge("stopped", "disabled")
 
-    @action(description="Run a drift report", url_path="run-report", icon="monitoring")
-    @refusals_as_messages
-    def run_report(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Compare the endpoint's latest window."""
-        policy = get_object_or_404(self.get_queryset(request), pk=object_id)
-        return _run(self, request, policy.endpoint)
-
-
-def _run(page: ProjectAdminMixin, request: HttpRequest, endpoint: Any) -> HttpResponse:
-    job = services.request_drift_report(
-        principal=page.principal(request, endpoint.project), endpoint=endpoint
+    @action(
+        description="Run a drift report",
+        url_path="run-report",
+        permissions=["edit"],
+        icon="monitoring",
     )
-    messages.success(request, f"The traffic of '{endpoint.name}' is being looked at.")
-    return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
+    def run_report(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then compare the endpoint's latest window."""
+        return _ask_for_report(self, request, object_id)
+
+
+def _ask_for_report(page: AskingAdminMixin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """Ask, then have the traffic of a row's endpoint looked at."""
+
+    def act(row: DriftReport | MonitoringPolicy, _: Mapping[str, Any]) -> Done:
+        endpoint = row.endpoint
+        job = services.request_drift_report(
+            principal=page.principal(request, endpoint.project), endpoint=endpoint
+        )
+        return Done(
+            f"The traffic of '{endpoint.name}' is being looked at.",
+            reverse("admin:jobs_job_change", args=[job.pk]),
+        )
+
+    return page.ask(
+        request,
+        object_id,
+        lambda row: Question(
+            f"Run a drift report on {row.endpoint.name}?",
+            "The traffic of the latest window is compared with the training data.",
+            "Run the report",
+        ),
+        act,
+    )
 
 
 def _link(model: str, row: Model) -> SafeString:

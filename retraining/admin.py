@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, cast
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,6 +20,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_access import ProjectAdminMixin
+from accounts.admin_asking import AskingAdminMixin, Done, Question
 from accounts.policy import Permission
 from accounts.selectors import in_visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
@@ -94,7 +95,7 @@ class RetrainPolicyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(RetrainPolicy)
-class RetrainPolicyAdmin(ProjectAdminMixin, ModelAdmin):
+class RetrainPolicyAdmin(AskingAdminMixin, ModelAdmin):
     """When models are trained again."""
 
     form = RetrainPolicyForm
@@ -110,7 +111,6 @@ class RetrainPolicyAdmin(ProjectAdminMixin, ModelAdmin):
     list_filter = ("enabled", "on_drift", "endpoint__project")
     search_fields = ("endpoint__name",)
     actions_detail: ClassVar[list[str]] = ["retrain_now"]
-    actions_row: ClassVar[list[str]] = ["retrain_now"]
     readonly_fields = ("schedule_link", "latest", "last_triggered_at", "created_by", "created_at")
     fieldsets = (
         (None, {"fields": ("endpoint", "enabled")}),
@@ -221,16 +221,31 @@ class RetrainPolicyAdmin(ProjectAdminMixin, ModelAdmin):
             badge(decision.verdict, decision.get_verdict_display()),
         )
 
-    @action(description="Retrain now", url_path="retrain-now", icon="autorenew")
-    @refusals_as_messages
+    @action(
+        description="Retrain now", url_path="retrain-now", permissions=["deploy"], icon="autorenew"
+    )
     def retrain_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Train a challenger now and let it meet the champion."""
-        policy = get_object_or_404(self.get_queryset(request), pk=object_id)
-        job = services.retrain_now(
-            principal=self.principal(request, policy.endpoint.project), policy=policy
+        """Ask, then train a challenger and let it meet the champion."""
+
+        def act(policy: RetrainPolicy, _: Mapping[str, Any]) -> Done:
+            job = services.retrain_now(
+                principal=self.principal(request, policy.endpoint.project), policy=policy
+            )
+            return Done(
+                "A challenger is being trained.", reverse("admin:jobs_job_change", args=[job.pk])
+            )
+
+        return self.ask(
+            request,
+            object_id,
+            lambda policy: Question(
+                f"Retrain the model behind {policy.endpoint.name} now?",
+                "A challenger is trained and meets the champion on the newest labelled rows. It "
+                "becomes champion only if it is shown to be better.",
+                "Retrain",
+            ),
+            act,
         )
-        messages.success(request, "A challenger is being trained.")
-        return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
 
 
 @admin.register(RetrainDecision)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from accounts.admin_access import ProjectAdminMixin
+from accounts.admin_asking import AskingAdminMixin, Question
 from accounts.policy import Permission
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from models_registry.forms import ReasonForm
 from models_registry.models import ModelVersion
+from models_registry.selectors import PREVIOUS
 from serving import services
 from serving.example import example_request
 from serving.models import Deployment, Endpoint
@@ -53,7 +56,7 @@ class DeploymentInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ProjectAdminMixin, ModelAdmin):
+class EndpointAdmin(AskingAdminMixin, ModelAdmin):
     """Stable names that applications ask."""
 
     list_display = ("name", "state", "model", "answers", "project", "created_at")
@@ -147,43 +150,81 @@ class EndpointAdmin(ProjectAdminMixin, ModelAdmin):
             example_request(endpoint.name, active[0].model_version),
         )
 
-    @action(description="Stop", url_path="stop", icon="stop_circle")
-    @refusals_as_messages
+    def offered(self, request: HttpRequest, row: Endpoint) -> Collection[str]:
+        """Return what the services would not refuse: stop or start, and a way back where there is one."""
+        names = {"stop" if row.status == Endpoint.Status.LIVE else "start"}
+        if row.model.aliases.filter(name=PREVIOUS).exists():
+            names.add("roll_back")
+        return names
+
+    @action(description="Stop", url_path="stop", permissions=["deploy"], icon="stop_circle")
     def stop(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Refuse predictions from now on."""
-        endpoint = get_object_or_404(self.get_queryset(request), pk=object_id)
-        services.stop_endpoint(
-            principal=self.principal(request, endpoint.project), endpoint=endpoint
-        )
-        messages.success(request, f"'{endpoint.name}' refuses predictions within a second.")
-        return self._back(endpoint)
+        """Ask, then refuse predictions from now on."""
 
-    @action(description="Start", url_path="start", icon="play_circle")
-    @refusals_as_messages
+        def act(endpoint: Endpoint, _: Mapping[str, Any]) -> str:
+            services.stop_endpoint(
+                principal=self.principal(request, endpoint.project), endpoint=endpoint
+            )
+            return f"'{endpoint.name}' refuses predictions within a second."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda endpoint: Question(
+                f"Stop {endpoint.name}?",
+                "Whoever asks it for predictions is refused (503) until it is started again.",
+                "Stop",
+                is_danger=True,
+            ),
+            act,
+        )
+
+    @action(description="Start", url_path="start", permissions=["deploy"], icon="play_circle")
     def start(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Answer predictions again."""
-        endpoint = get_object_or_404(self.get_queryset(request), pk=object_id)
-        services.start_endpoint(
-            principal=self.principal(request, endpoint.project), endpoint=endpoint
-        )
-        messages.success(request, f"'{endpoint.name}' answers within a second.")
-        return self._back(endpoint)
+        """Ask, then answer predictions again."""
 
-    @action(description="Roll back", url_path="roll-back", icon="undo")
-    @refusals_as_messages
+        def act(endpoint: Endpoint, _: Mapping[str, Any]) -> str:
+            services.start_endpoint(
+                principal=self.principal(request, endpoint.project), endpoint=endpoint
+            )
+            return f"'{endpoint.name}' answers within a second."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda endpoint: Question(
+                f"Start {endpoint.name}?",
+                f"It answers with the champion of {endpoint.model} again.",
+                "Start",
+            ),
+            act,
+        )
+
+    @action(description="Roll back", url_path="roll-back", permissions=["deploy"], icon="undo")
     def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Serve the previous champion again."""
-        endpoint = get_object_or_404(self.get_queryset(request), pk=object_id)
-        deployment = services.roll_back_endpoint(
-            principal=self.principal(request, endpoint.project),
-            endpoint=endpoint,
-            reason="rolled back in the admin",
-        )
-        messages.success(request, f"{deployment.model_version} is champion again.")
-        return self._back(endpoint)
+        """Ask, then serve the previous champion again."""
 
-    def _back(self, endpoint: Endpoint) -> HttpResponse:
-        return redirect(reverse("admin:serving_endpoint_change", args=[endpoint.pk]))
+        def act(endpoint: Endpoint, said: Mapping[str, Any]) -> str:
+            deployment = services.roll_back_endpoint(
+                principal=self.principal(request, endpoint.project),
+                endpoint=endpoint,
+                reason=said["reason"] or "rolled back in the admin",
+            )
+            return f"{deployment.model_version} is champion again."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda endpoint: Question(
+                f"Roll {endpoint.name} back?",
+                f"The previous champion of {endpoint.model} becomes champion again and answers "
+                "within a second. A second roll back undoes this one.",
+                "Roll back",
+                ReasonForm,
+                is_danger=True,
+            ),
+            act,
+        )
 
 
 @admin.register(Deployment)

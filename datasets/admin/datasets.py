@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
-from accounts.admin_asking import AskingAdminMixin, Question
+from accounts.admin_asking import AskingAdminMixin, Done, Question
 from accounts.models import Project
 from accounts.policy import Permission
 from accounts.selectors import visible_projects
@@ -120,10 +120,9 @@ class DatasetAdmin(SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
 
     def has_edit_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """Whether the buttons that change something are shown."""
-        if object_id is None:
+        if object_id is None:  # the buttons in the list
             return self.has_add_permission(request)
-        dataset = self.get_queryset(request).filter(pk=object_id).first()
-        return dataset is not None and self.may(request, dataset.project, Permission.EDIT)
+        return super().has_edit_permission(request, object_id)
 
     def _editable_projects(self, request: HttpRequest) -> QuerySet[Project]:
         projects = visible_projects(request.user)
@@ -137,10 +136,7 @@ class DatasetAdmin(SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
             projects = self._editable_projects(request)
             kwargs["queryset"] = projects
             kwargs["initial"] = projects.first()
-        return cast(
-            "ModelChoiceField[Any] | None",
-            super().formfield_for_foreignkey(db_field, request, **kwargs),
-        )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @refusals_as_messages
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -236,23 +232,24 @@ class DatasetAdmin(SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
         )
 
     @action(description="Delete", url_path="remove", permissions=["edit"], icon="delete")
-    @refusals_as_messages
     def delete_dataset(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then delete."""
-        dataset = get_object_or_404(self.get_queryset(request), pk=object_id)
-        if request.method == "POST":
+
+        def act(dataset: Dataset, _: Mapping[str, Any]) -> Done:
             services.delete_dataset(
                 principal=self.principal(request, dataset.project), dataset=dataset
             )
-            messages.success(request, f"The dataset {dataset.name} was deleted.")
-            return redirect(reverse("admin:datasets_dataset_changelist"))
-        return self._page(
+            return Done(
+                f"The dataset {dataset.name} was deleted.",
+                reverse("admin:datasets_dataset_changelist"),
+            )
+
+        question = "All versions of the dataset and their rows will be gone for good."
+        return self.ask(
             request,
-            "admin/datasets/confirm.html",
-            dataset,
-            title=f"Delete {dataset.name}?",
-            question="All versions of the dataset and their rows will be gone for good.",
-            button="Delete",
+            object_id,
+            lambda dataset: Question(f"Delete {dataset.name}?", question, "Delete", is_danger=True),
+            act,
         )
 
     def _page(

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_access import ProjectAdminMixin
-from accounts.policy import Permission
+from accounts.admin_asking import AskingAdminMixin, Question
+from accounts.principals import Principal
 from accounts.selectors import visible_projects
-from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from core.errors import DomainError
 from datasets import services
 from datasets.admin.profile_pages import ProfilePageMixin
-from datasets.models import Dataset, DatasetVersion, Use
+from datasets.models import NEXT_STATUSES, Dataset, DatasetVersion, Use, VersionStatus
 from datasets.presentation import column_cards, size_text
 from datasets.previews import preview_rows
 from datasets.selectors import datasets_usable_in
@@ -30,7 +28,7 @@ _PREVIEW_ROWS = 20
 
 
 @admin.register(DatasetVersion)
-class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     """Pinned states of datasets."""
 
     project_lookup = "dataset__project"
@@ -70,13 +68,6 @@ class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, ProjectAdminMixi
         user = cast("User", request.user)
         mine = visible_projects(user).values_list("pk", flat=True)
         return datasets_usable_in(list(mine), use, everything=user.is_superuser)
-
-    def has_edit_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        """Whether the buttons that change something are shown."""
-        if object_id is None:
-            return False
-        version = self.get_queryset(request).filter(pk=object_id).first()
-        return version is not None and self.may(request, version.dataset.project, Permission.EDIT)
 
     def changeform_view(
         self,
@@ -148,51 +139,48 @@ class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, ProjectAdminMixi
         ]
         return ", ".join(said) or "–"
 
+    def offered(self, request: HttpRequest, row: DatasetVersion) -> Collection[str]:
+        """Return the profile, and the move that the services would not refuse."""
+        if row.status == VersionStatus.ARCHIVED:
+            return ("deep_profile", "restore") if row.has_rows else ("deep_profile",)
+        onward = NEXT_STATUSES[VersionStatus(row.status)]
+        may_go = VersionStatus.ARCHIVED in onward
+        return ("deep_profile", "archive") if may_go else ("deep_profile",)
+
     @action(description="Archive", url_path="archive", permissions=["edit"], icon="archive")
-    @refusals_as_messages
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then put the version aside."""
-        version = get_object_or_404(self.get_queryset(request), pk=object_id)
-        if request.method != "POST":
-            question = "The version is no longer offered for training; its rows stay readable."
-            return self._confirm(request, version, f"Archive {version}?", question, "Archive")
-        services.archive_version(principal=self._principal(request, version), version=version)
-        return self._done(request, version, f"{version} is archived.")
+
+        def act(version: DatasetVersion, _: Mapping[str, Any]) -> str:
+            services.archive_version(principal=self._principal(request, version), version=version)
+            return f"{version} is archived."
+
+        question = "The version is no longer offered for training; its rows stay readable."
+        return self.ask(
+            request,
+            object_id,
+            lambda version: Question(f"Archive {version}?", question, "Archive", is_danger=True),
+            act,
+        )
 
     @action(description="Restore", url_path="restore", permissions=["edit"], icon="unarchive")
-    @refusals_as_messages
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then bring the version back."""
-        version = get_object_or_404(self.get_queryset(request), pk=object_id)
-        if request.method != "POST":
-            question = "The version is offered for training again."
-            return self._confirm(request, version, f"Restore {version}?", question, "Restore")
-        services.restore_version(principal=self._principal(request, version), version=version)
-        return self._done(request, version, f"{version} is ready again.")
 
-    def _principal(self, request: HttpRequest, version: DatasetVersion) -> Any:
-        return self.principal(request, version.dataset.project)
+        def act(version: DatasetVersion, _: Mapping[str, Any]) -> str:
+            services.restore_version(principal=self._principal(request, version), version=version)
+            return f"{version} is ready again."
 
-    def _done(self, request: HttpRequest, version: DatasetVersion, text: str) -> HttpResponse:
-        messages.success(request, text)
-        return redirect(reverse("admin:datasets_datasetversion_change", args=[version.pk]))
-
-    def _confirm(
-        self, request: HttpRequest, version: DatasetVersion, title: str, question: str, button: str
-    ) -> HttpResponse:
-        return TemplateResponse(
+        question = "The version is offered for training again."
+        return self.ask(
             request,
-            "admin/datasets/confirm.html",
-            {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "original": version,
-                "back": reverse("admin:datasets_datasetversion_change", args=[version.pk]),
-                "title": title,
-                "question": question,
-                "button": button,
-            },
+            object_id,
+            lambda version: Question(f"Restore {version}?", question, "Restore"),
+            act,
         )
+
+    def _principal(self, request: HttpRequest, version: DatasetVersion) -> Principal:
+        return self.principal(request, version.dataset.project)
 
 
 def _offset(request: HttpRequest, total: int) -> int:

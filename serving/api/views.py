@@ -79,10 +79,11 @@ class EndpointViewSet(
     @extend_schema(request=EndpointChangeSerializer, responses=EndpointSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Change the description, or whether the endpoint answers without a token."""
+        endpoint = self.get_object()
         wanted = EndpointChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         changed = services.change_endpoint(
-            principal=self.principal, endpoint=self.get_object(), **wanted.validated_data
+            principal=self.principal, endpoint=endpoint, **wanted.validated_data
         )
         return self._shown(changed)
 
@@ -104,9 +105,9 @@ class EndpointViewSet(
     @action(detail=True, methods=["post"])
     def rollback(self, request: Request, **kwargs: Any) -> Response:
         """Serve the previous champion again."""
+        endpoint = self.get_object()
         wanted = RollbackRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        endpoint = self.get_object()
         services.roll_back_endpoint(
             principal=self.principal, endpoint=endpoint, **wanted.validated_data
         )

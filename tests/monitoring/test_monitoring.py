@@ -190,7 +190,7 @@ def test_a_drifting_column_turns_the_report_red_and_opens_one_alert(
     assert client.get(f"/admin/monitoring/alert/{alert.pk}/change/").status_code == 200
     policy = MonitoringPolicy.objects.get()
     assert client.get(f"/admin/monitoring/monitoringpolicy/{policy.pk}/change/").status_code == 200
-    client.post(f"/admin/monitoring/alert/{alert.pk}/acknowledge", follow=True)
+    client.post(f"/admin/monitoring/alert/{alert.pk}/acknowledge/")
     alert.refresh_from_db()
     assert alert.status == AlertStatus.ACKNOWLEDGED
     with django_assert_max_num_queries(6):

@@ -170,14 +170,13 @@ def test_a_policy_is_made_changed_and_used_in_the_admin(
     policy = RetrainPolicy.objects.get()
     assert (policy.min_labels, policy.schedule) == (90, None)
 
-    started = client.get(f"/admin/retraining/retrainpolicy/{policy.pk}/retrain-now/")
+    retrain = f"/admin/retraining/retrainpolicy/{policy.pk}/retrain-now/"
+    assert "Retrain the model behind tumour now?" in client.get(retrain).content.decode()
+    assert not Job.objects.exists()
+    started = client.post(retrain)
     job = Job.objects.get()
     assert started.headers["Location"] == f"/admin/jobs/job/{job.pk}/change/"
-    again = client.get(
-        f"/admin/retraining/retrainpolicy/{policy.pk}/retrain-now/",
-        follow=True,
-        headers={"Referer": address},
-    )
+    again = client.post(retrain)
     assert "is retraining this endpoint already" in again.content.decode()
 
 

@@ -336,10 +336,10 @@ def test_the_pages_of_endpoints_open_and_act(
     for list_page in ("endpoint", "deployment"):
         assert client.get(f"/admin/serving/{list_page}/").status_code == 200
     assert client.get("/admin/serving/endpoint/add/").status_code == 200
-    client.post(f"/admin/serving/endpoint/{endpoint.pk}/stop", follow=True)
+    client.post(f"/admin/serving/endpoint/{endpoint.pk}/stop/")
     endpoint.refresh_from_db()
     assert endpoint.status == Endpoint.Status.STOPPED
-    nothing = client.post(f"/admin/serving/endpoint/{endpoint.pk}/roll-back", follow=True)
+    nothing = client.post(f"/admin/serving/endpoint/{endpoint.pk}/roll-back/")
     assert "one champion only" in nothing.content.decode()
 
 

@@ -23,9 +23,9 @@ class DatasetColumnSerializer(serializers.Serializer[Any]):
 
 
 class DatasetSchemaSerializer(serializers.Serializer[Any]):
-    """The columns of a version, in their order."""
+    """The columns of a version, in their order; none until it is ready."""
 
-    columns = DatasetColumnSerializer(many=True)
+    columns = DatasetColumnSerializer(many=True, default=list)
 
 
 class DatasetVersionSummarySerializer(serializers.ModelSerializer[DatasetVersion]):
