@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
-from django.urls import URLPattern, get_resolver, reverse
+from django.urls import URLPattern, get_resolver, resolve, reverse
 
 from tests.access.table import PARAMETERS, PUBLIC, QUERIES, UNADDRESSED
 
@@ -44,7 +44,7 @@ class Address:
 
     @property
     def is_public(self) -> bool:
-        return self.name in PUBLIC
+        return is_named(self.name, PUBLIC)
 
     @property
     def is_admin(self) -> bool:
@@ -52,10 +52,11 @@ class Address:
 
     def path(self, world: Any) -> str:
         """Return the path with the world's own rows in it."""
-        assert ":" in self.name or "/" not in self.name, f"give the address '{self.route}' a name"
-        path = reverse(
-            self.name, kwargs={name: self._value(name, world) for name in self.parameters}
-        )
+        values = {name: self._value(name, world) for name in self.parameters}
+        if self.name == self.route:
+            path = _filled(self.route, values)
+        else:
+            path = reverse(self.name, kwargs=values)
         return f"{path}?{QUERIES[self.name](world)}" if self.name in QUERIES else path
 
     def _value(self, parameter: str, world: Any) -> Any:
@@ -68,7 +69,8 @@ class Address:
         if stands_for is not None:
             label, attribute = stands_for
             return getattr(world.row_of(label), attribute)
-        model = world.model_named(parameter.removesuffix("_id")) if "_id" in parameter else None
+        named = parameter.removesuffix("_id")
+        model = world.model_named(named, self.name) if named != parameter else None
         assert model is not None, (
             f"'{self.name}' has a path parameter '{parameter}' that nobody knows: say in "
             "tests/access/table.py, PARAMETERS, what it stands for"
@@ -80,11 +82,7 @@ class Address:
 def addresses() -> tuple[Address, ...]:
     """Return every address that requests can reach, once."""
     found = {one.name: one for one in _walk(get_resolver().url_patterns)}
-    return tuple(
-        one
-        for name, one in found.items()
-        if not any(re.fullmatch(pattern, name) for pattern in UNADDRESSED)
-    )
+    return tuple(one for name, one in found.items() if not is_named(name, UNADDRESSED))
 
 
 def api_addresses() -> list[Address]:
@@ -105,6 +103,21 @@ def admin_actions() -> list[Address]:
         for one in admin_addresses()
         if one.model is not None and one.parameters and not usual.search(one.name)
     ]
+
+
+def is_named(name: str, table: Iterable[str]) -> bool:
+    """Whether an entry of a table speaks of an address; entries are regular expressions."""
+    return any(re.fullmatch(entry, name) for entry in table)
+
+
+def _filled(route: str, values: Mapping[str, Any]) -> str:
+    """Return a path that a pattern without a name matches."""
+    path = route.replace("^", "").replace("$", "")
+    for name, value in values.items():
+        path = re.sub(rf"\(\?P<{name}>(\[.*?\])?[^)]*\)|<(\w+:)?{name}>", str(value), path)
+    path = re.sub(r"\(\?:(\w+)[^)]*\)", r"\1", path)
+    assert resolve(f"/{path}"), f"nothing answers at /{path}: give the address '{route}' a name"
+    return f"/{path}"
 
 
 def _walk(patterns: list[Any], prefix: str = "", namespace: str = "") -> Iterator[Address]:
@@ -134,7 +147,7 @@ def _address(pattern: URLPattern, route: str, namespace: str) -> Address:
         name=f"{namespace}{pattern.name}" if pattern.name else route,
         route=route,
         methods=tuple(methods),
-        parameters=tuple(pattern.pattern.regex.groupindex),
+        parameters=tuple(re.findall(r"<(?:\w+:)?(\w+)>", route)),
         model=model,
         lookup_field=lookup,
         view=view,

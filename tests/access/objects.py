@@ -61,11 +61,15 @@ class World:
         """Return the row of the model with this label."""
         return self.row(apps.get_model(label))
 
-    def model_named(self, name: str) -> type[models.Model] | None:
-        """Return the only model of this name, with or without underscores."""
-        wanted = name.replace("_", "")
-        found = [one for one in apps.get_models() if one._meta.model_name == wanted]
-        return found[0] if len(found) == 1 else None
+    def model_named(self, name: str, address: str = "") -> type[models.Model] | None:
+        """Return the only model of this name; else the one that an address is named after.
+
+        ``version`` in the path of ``dataset-version-profile`` is a ``datasetversion``.
+        """
+        wanted, place = name.replace("_", ""), address.replace("-", "")
+        models_ = {str(one._meta.model_name): one for one in apps.get_models()}
+        ending = [one for one in models_ if one.endswith(wanted) and place.startswith(one)]
+        return models_.get(wanted) or (models_[max(ending, key=len)] if ending else None)
 
     def _made_from_fields(self, model: type[models.Model]) -> models.Model:
         values = {}

@@ -23,6 +23,14 @@ PUBLIC: Mapping[str, str] = {
     "admin:jsi18n": "holds translations of the admin's scripts",
 }
 
+#: Addresses that other systems' clients speak to: their probes answer without a token, so do endpoints
+#: that are open, and refusals are in the dialect's own form. Here the rule is that nobody without access
+#: is told anything of a project's rows.
+DIALECTS: Mapping[str, str] = {
+    r"(serve/<slug:project>/)?\^?v[12](/.*)?": "TensorFlow Serving and Open Inference",
+    r"(serve/<slug:project>/<str:name>/)?(invocations|ping|health|version)": "MLflow scoring",
+}
+
 #: Patterns without a name that only lead on to one that has a name: regular expressions.
 UNADDRESSED: Mapping[str, str] = {
     r"admin/\(\?P<url>\.\*\)\$": "answers what nothing else of the admin answers: sign in, else 404",
@@ -33,8 +41,11 @@ UNADDRESSED: Mapping[str, str] = {
 #: attribute, or a function of the world. A key may be ``parameter`` or ``address name:parameter``.
 #: ``dataset_id`` and the like need no entry: it is the key of the model ``dataset``.
 PARAMETERS: Mapping[str, tuple[str, str] | Callable[[Any], Any]] = {
+    "project": ("accounts.project", "slug"),
     "name": ("serving.endpoint", "name"),
     "alias": ("models_registry.alias", "name"),
+    "label": ("models_registry.alias", "name"),
+    "version": ("models_registry.modelversion", "number"),
     "prediction_id": lambda _: UUID("0192f000-0000-7000-8000-000000000001"),
     "content_type_id": lambda world: world.content_type_id,
     "admin:view_on_site:object_id": ("jobs.job", "pk"),
@@ -54,6 +65,7 @@ NOT_FOR_VIEWERS: Mapping[str, str] = {
 
 #: Addresses whose row is not made by the walk; they answer 404 to everybody.
 NOT_MADE: Mapping[str, str] = {
+    "dataset-version-profile": "is there when somebody has asked for it: tests/datasets",
     "prediction-lineage": "a prediction is in the log, not in the database: tests/serving/test_lineage.py",
 }
 
