@@ -36,6 +36,12 @@ def scoring(request: HttpRequest, **parts: str) -> HttpResponse:
 
 
 @speaks(_CODEC, "GET")
+def live(request: HttpRequest, project: str) -> HttpResponse:
+    """Say that the server runs (KServe)."""
+    return json_response({"status": "alive"})
+
+
+@speaks(_CODEC, "GET")
 def models(request: HttpRequest, project: str | None = None) -> HttpResponse:
     """List the models that answer (KServe)."""
     return json_response({"models": [one.name for one in visible_endpoints(request, project)]})

@@ -59,5 +59,7 @@ _models = [*_tensorflow(), *_open_inference()]
 urlpatterns: list[URLPattern | URLResolver] = [
     *_models,
     *_mlflow(""),
+    path("serve/<slug:project>", tensorflow.live),
+    path("serve/<slug:project>/", tensorflow.live),
     path("serve/<slug:project>/", include([*_models, *_mlflow("<str:name>/")])),
 ]
