@@ -36,7 +36,9 @@ def triton(
             http.InferRequestedOutput(name, binary_data=is_binary)
             for name in ("predict", "predict_proba", "prediction_id")
         ]
-        result = client.infer(model, inputs, outputs=outputs, request_id="r-7", headers=dict(headers))
+        result = client.infer(
+            model, inputs, outputs=outputs, request_id="r-7", headers=dict(headers)
+        )
         assert result.get_response()["id"] == "r-7"
         labels = result.as_numpy("predict")
         answers.append(
