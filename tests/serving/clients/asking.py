@@ -28,7 +28,7 @@ def triton(
             values = [row[one["name"]] for row in rows]
             if one["datatype"] == "BYTES":
                 values = [value or "" for value in values]
-            array = np.array(values, dtype=dtypes[one["datatype"]])
+            array: Any = np.array(values, dtype=dtypes[one["datatype"]])
             tensor = http.InferInput(one["name"], [len(rows)], one["datatype"])
             tensor.set_data_from_numpy(array, binary_data=is_binary)
             inputs.append(tensor)
