@@ -328,6 +328,7 @@ CELERY_BEAT_SCHEDULE = {
 # --- Jobs -----------------------------------------------------------------------------------------
 
 JOB_HANDLERS = {
+    "compare_versions": "datasets.execution.comparison.compare",
     "ingest": "datasets.execution.ingestion.ingest",
     "profile": "datasets.execution.profiling.profile_version",
     "train": "training.execution.train",
@@ -336,6 +337,7 @@ JOB_HANDLERS = {
     "retrain": "retraining.execution.retraining.retrain",
 }
 JOB_FAILURE_HANDLERS = {
+    "compare_versions": "datasets.execution.comparison.compare_failed",
     "ingest": "datasets.execution.ingestion.ingest_failed",
     "train": "training.execution.train_failed",
     "evaluate": "models_registry.execution.evaluate_failed",
@@ -377,6 +379,9 @@ SQL_SPILL_BYTES = env.int("SQL_SPILL_BYTES", default=2 * 1024**3)
 SQL_THREADS = env.int("SQL_THREADS", default=2)
 SQL_MAX_ROWS = env.int("SQL_MAX_ROWS", default=10_000)
 SQL_RESULT_BYTES = env.int("SQL_RESULT_BYTES", default=32 * 1024**2)
+#: Memory and disk of the job that compares two versions.
+COMPARE_MEMORY_BYTES = env.int("COMPARE_MEMORY_BYTES", default=1024**3)
+COMPARE_SPILL_BYTES = env.int("COMPARE_SPILL_BYTES", default=32 * 1024**3)
 DOWNLOADS_AT_ONCE = env.int("DOWNLOADS_AT_ONCE", default=max(1, WEB_THREADS // 2))
 
 # --- Serving --------------------------------------------------------------------------------------
@@ -431,6 +436,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": "jobs.models.JobStatus",
         "DatasetVersionStatusEnum": "datasets.models.VersionStatus",
+        "VersionComparisonStatusEnum": "datasets.models.ComparisonStatus",
         "GrantLevelEnum": "datasets.models.GrantLevel",
         "RunStatusEnum": "experiments.models.RunStatus",
         "ModelVersionStatusEnum": "models_registry.models.VersionStatus",

@@ -16,6 +16,7 @@ from datasets.api.views import (
     SqlTablesView,
     SqlView,
 )
+from datasets.api.views.comparisons import ComparisonView, DatasetComparisonsView
 from datasets.api.views.profiles import VersionProfileView
 from datasets.api.views.schemas import (
     DatasetSchemaActivationView,
@@ -66,6 +67,12 @@ urlpatterns = [
         DatasetVersionDownloadView.as_view(),
         name="dataset-version-download",
     ),
+    path(
+        "datasets/<int:dataset_id>/comparisons/",
+        DatasetComparisonsView.as_view(),
+        name="dataset-comparisons",
+    ),
+    path("version-comparisons/<int:pk>/", ComparisonView.as_view(), name="version-comparison"),
     path("sql/", SqlView.as_view(), name="sql"),
     path("sql/tables/", SqlTablesView.as_view(), name="sql-tables"),
 ]

@@ -1,5 +1,6 @@
 """The long work of the datasets room: ingesting files, writing and measuring versions."""
 
+from datasets.execution.comparison import compare, compare_failed
 from datasets.execution.files import WrittenFile, write_file
 from datasets.execution.ingestion import ingest, ingest_failed
 from datasets.execution.recording import create_ready_version, dataset_beside
@@ -8,6 +9,8 @@ from datasets.execution.writing import WrittenVersion, write_version
 __all__ = [
     "WrittenFile",
     "WrittenVersion",
+    "compare",
+    "compare_failed",
     "create_ready_version",
     "dataset_beside",
     "ingest",

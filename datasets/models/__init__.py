@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datasets.models.comparisons import (
+    NEXT_COMPARISON_STATUSES,
+    ComparisonStatus,
+    VersionComparison,
+)
 from datasets.models.datasets import Dataset
 from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
 from datasets.models.profiles import VersionProfile
@@ -10,13 +15,16 @@ from datasets.models.versions import NEXT_STATUSES, DatasetVersion, VersionStatu
 
 __all__ = [
     "LEVEL_USES",
+    "NEXT_COMPARISON_STATUSES",
     "NEXT_STATUSES",
+    "ComparisonStatus",
     "Dataset",
     "DatasetGrant",
     "DatasetSchema",
     "DatasetVersion",
     "GrantLevel",
     "Use",
+    "VersionComparison",
     "VersionProfile",
     "VersionStatus",
 ]

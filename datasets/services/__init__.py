@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datasets.services.comparisons import compare_versions
 from datasets.services.datasets import create_dataset, delete_dataset, update_dataset
 from datasets.services.exploring import FILE_TYPES, download_version, run_sql
 from datasets.services.ingestion import MODES, upload_version
@@ -15,6 +16,7 @@ __all__ = [
     "MODES",
     "activate_schema",
     "archive_version",
+    "compare_versions",
     "create_dataset",
     "delete_dataset",
     "download_version",
