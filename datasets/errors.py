@@ -155,6 +155,27 @@ class SchemaMissing(NotFound):
     title = "There is no such schema"
 
 
+class CheckRefused(Invalid):
+    """A check that cannot be carried out as it is asked for."""
+
+    code = "check_refused"
+    title = "This cannot be a check of the dataset"
+
+
+class ChecksFailed(Invalid):
+    """A check whose failure blocks a version has failed."""
+
+    code = "checks_failed"
+    title = "The rows do not pass the checks of the dataset"
+
+
+class NothingToWaive(Conflict):
+    """The version was not held back by checks."""
+
+    code = "nothing_to_waive"
+    title = "No check holds this version back"
+
+
 class UploadTooLarge(TooLarge):
     """The file itself passes the limit of an upload."""
 

@@ -331,6 +331,7 @@ JOB_HANDLERS = {
     "compare_versions": "datasets.execution.comparison.compare",
     "ingest": "datasets.execution.ingestion.ingest",
     "profile": "datasets.execution.profiling.profile_version",
+    "check_version": "datasets.execution.checking.check_version",
     "train": "training.execution.train",
     "evaluate": "models_registry.execution.evaluate",
     "drift_report": "monitoring.execution.reporting.drift_report",
@@ -452,6 +453,9 @@ SPECTACULAR_SETTINGS = {
         "RetrainTriggerEnum": "retraining.models.Trigger",
         "RoleEnum": "accounts.models.Role",
         "ColumnRoleEnum": "datasets.schema.Role",
+        "CheckVerdictEnum": "datasets.models.Verdict",
+        "CheckSeverityEnum": "datasets.models.Severity",
+        "CheckKindEnum": "datasets.models.checks.KIND_CHOICES",
         "ScopeEnum": "accounts.models.Scope",
     },
 }

@@ -16,6 +16,14 @@ from datasets.api.views import (
     SqlTablesView,
     SqlView,
 )
+from datasets.api.views.checks import (
+    CheckResultsView,
+    CheckSuggestionsView,
+    CheckVersionView,
+    DataCheckKindsView,
+    DataCheckViewSet,
+    WaiveChecksView,
+)
 from datasets.api.views.comparisons import ComparisonView, DatasetComparisonsView
 from datasets.api.views.profiles import VersionProfileView
 from datasets.api.views.schemas import (
@@ -28,8 +36,30 @@ router = SimpleRouter()
 router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
 router.register("dataset-grants", DatasetGrantViewSet, basename="dataset-grant")
+router.register("data-checks", DataCheckViewSet, basename="data-check")
 
 urlpatterns = [
+    path("data-check-kinds/", DataCheckKindsView.as_view(), name="data-check-kinds"),
+    path(
+        "datasets/<int:dataset_id>/check-suggestions/",
+        CheckSuggestionsView.as_view(),
+        name="check-suggestions",
+    ),
+    path(
+        "dataset-versions/<int:version_id>/check-results/",
+        CheckResultsView.as_view(),
+        name="check-results",
+    ),
+    path(
+        "dataset-versions/<int:version_id>/check/",
+        CheckVersionView.as_view(),
+        name="check-version",
+    ),
+    path(
+        "dataset-versions/<int:version_id>/waive/",
+        WaiveChecksView.as_view(),
+        name="waive-checks",
+    ),
     *router.urls,
     path(
         "dataset-versions/<int:version_id>/profile/",

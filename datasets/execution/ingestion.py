@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from datasets.errors import UploadMissing
+from datasets.execution.checking import check_before_ready
 from datasets.execution.files import write_file
 from datasets.execution.recording import make_ready
 from datasets.execution.writing import Mode
@@ -51,6 +52,10 @@ def ingest(context: JobContext) -> Conclude:
     written = found.version
     context.log(
         f"{written.row_count} rows in {len(written.schema)} columns, SHA-256 {written.sha256}"
+    )
+
+    check_before_ready(
+        version, written, source=found.source, job_id=context.job_id, progress=context.progress
     )
 
     def conclude() -> Mapping[str, Any]:

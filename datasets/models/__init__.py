@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datasets.models.checks import CheckResult, DataCheck, Severity, Verdict, VersionBlock
 from datasets.models.comparisons import (
     NEXT_COMPARISON_STATUSES,
     ComparisonStatus,
@@ -17,13 +18,18 @@ __all__ = [
     "LEVEL_USES",
     "NEXT_COMPARISON_STATUSES",
     "NEXT_STATUSES",
+    "CheckResult",
     "ComparisonStatus",
+    "DataCheck",
     "Dataset",
     "DatasetGrant",
     "DatasetSchema",
     "DatasetVersion",
     "GrantLevel",
+    "Severity",
     "Use",
+    "Verdict",
+    "VersionBlock",
     "VersionComparison",
     "VersionProfile",
     "VersionStatus",

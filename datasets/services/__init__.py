@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from datasets.services.checks import (
+    accept_suggestions,
+    change_check,
+    create_check,
+    delete_check,
+    request_checks,
+    suggestions_for,
+    waive_checks,
+)
 from datasets.services.comparisons import compare_versions
 from datasets.services.datasets import create_dataset, delete_dataset, update_dataset
 from datasets.services.exploring import FILE_TYPES, download_version, run_sql
@@ -14,10 +23,14 @@ from datasets.services.versions import archive_version, record_version, restore_
 __all__ = [
     "FILE_TYPES",
     "MODES",
+    "accept_suggestions",
     "activate_schema",
     "archive_version",
+    "change_check",
     "compare_versions",
+    "create_check",
     "create_dataset",
+    "delete_check",
     "delete_dataset",
     "download_version",
     "edit_schema",
@@ -25,9 +38,12 @@ __all__ = [
     "profile_version",
     "record_version",
     "release_schema",
+    "request_checks",
     "restore_version",
     "revoke_grant",
     "run_sql",
+    "suggestions_for",
     "update_dataset",
     "upload_version",
+    "waive_checks",
 ]
