@@ -397,6 +397,9 @@ PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
 #: "project/endpoint": what answers at /invocations and /ping, as in a container of one model.
 ROOT_ENDPOINT = env.str("ROOT_ENDPOINT", default="")
 
+#: What Prometheus sends as a bearer token to /metrics; empty: there are no metrics.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # --- REST API -------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {

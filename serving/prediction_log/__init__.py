@@ -10,8 +10,10 @@ from __future__ import annotations
 from serving.prediction_log.frames import Scan, encode_frame, scan_frames
 from serving.prediction_log.records import LoggedRequest, decode_request, encode_request
 from serving.prediction_log.segments import (
+    Backlog,
     Segment,
     WriterFolder,
+    backlog,
     closed_segments,
     unshipped_files,
     writer_folders,
@@ -19,12 +21,14 @@ from serving.prediction_log.segments import (
 from serving.prediction_log.writer import LogUnwritable, SegmentWriter
 
 __all__ = [
+    "Backlog",
     "LogUnwritable",
     "LoggedRequest",
     "Scan",
     "Segment",
     "SegmentWriter",
     "WriterFolder",
+    "backlog",
     "closed_segments",
     "decode_request",
     "encode_frame",

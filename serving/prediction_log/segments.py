@@ -127,6 +127,37 @@ def unshipped_files(root: Path, *, start: float, end: float) -> list[Path]:
     return [path for _, path in sorted(dated, reverse=True)]
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be shipped to the lake.
+
+    Attributes
+    ----------
+    oldest_seconds
+        Age of the file that was written to the longest ago; 0 when there is none.
+    """
+
+    file_count: int
+    size_bytes: int
+    oldest_seconds: float
+
+
+def backlog(root: Path, *, at: float) -> Backlog:
+    """Return how much of the log below ``root`` waits at a moment (Unix time, in seconds)."""
+    sizes: list[int] = []
+    oldest = at
+    for folder in writer_folders(root):
+        for number in _numbers(folder.path, OPEN, CLOSED):
+            found = _newest_name(folder.path / f"{number:08d}{OPEN}")
+            if found is None:
+                continue
+            path, changed = found
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(path.stat().st_size)
+                oldest = min(oldest, changed)
+    return Backlog(len(sizes), sum(sizes), max(0.0, at - oldest))
+
+
 def _newest_name(path: Path) -> tuple[Path, float] | None:
     """Return the name that an open segment has by now, and when it was written to last."""
     for name in (path, path.with_suffix(CLOSED)):

@@ -43,6 +43,9 @@ class LoadedModels:
         self._last_wanted: dict[Key, float] = {}
         self._try_again_at: dict[Key, float] = {}
 
+    def __len__(self) -> int:
+        return len(self._models)
+
     def get(self, version: ModelVersion) -> LoadedModel | None:
         """Return a version's model, when it is in memory."""
         return self._models.get(_key(version))

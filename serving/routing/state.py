@@ -27,7 +27,7 @@ from serving.prediction_log import SegmentWriter
 from serving.routing.loading import LoadedModels
 from serving.routing.places import Places
 from serving.routing.routes import Route, route_of
-from serving.routing.statistics import Statistics
+from serving.routing.statistics import Labels, Statistics
 from serving.routing.tokens import TokenCache
 from serving.selectors.deployments import (
     active_champions,
@@ -72,7 +72,7 @@ class Routing:
         self.places = Places(settings.PREDICT_MAX_AT_ONCE)
         self.statistics = Statistics()
         self._tick_seconds = tick_seconds
-        self._models = models or LoadedModels()
+        self._models = LoadedModels() if models is None else models
         self._routes: Mapping[Key, Route] = {}
         self._open: Mapping[tuple[str, str], Route] = {}
         self._waiting: Sequence[Deployment] = ()
@@ -100,6 +100,11 @@ class Routing:
         if not route.is_live:
             raise EndpointStopped(f"The endpoint '{name}' is stopped.")
         return route
+
+    @property
+    def loaded_models(self) -> int:
+        """How many models are in memory."""
+        return len(self._models)
 
     def look(self) -> None:
         """Learn the routes of the present moment, whatever the time of the next tick."""
@@ -185,6 +190,11 @@ class Routing:
 
     def _show(self, routes: Mapping[Key, Route]) -> None:
         """Let these routes answer from now on."""
+        for route in routes.values():
+            self.statistics.name(
+                route.deployment_id,
+                Labels(route.project_slug, route.endpoint_name, route.version_number, route.role),
+            )
         self._routes = routes
         self._open = {
             (route.project_slug, route.endpoint_name): route

@@ -68,12 +68,32 @@ class Counts:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The names of a deployment."""
+
+    project: str
+    endpoint: str
+    version: int
+    role: str
+
+
 class Statistics:
     """Counts of one process; safe to use from several threads."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._counts: dict[Key, Counts] = {}
+        self._labels: dict[int, Labels] = {}
+
+    def name(self, deployment_id: int, labels: Labels) -> None:
+        """Remember how a deployment is called, also when it has ended."""
+        self._labels[deployment_id] = labels
+
+    @property
+    def labels(self) -> Mapping[int, Labels]:
+        """Names by the id of the deployment."""
+        return dict(self._labels)
 
     def record(self, key: Key, *, status: int, rows: int, seconds: float) -> None:
         """Count one request."""
