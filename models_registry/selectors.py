@@ -79,6 +79,8 @@ def lineage_of(version: ModelVersion) -> dict[str, Any]:
             "runtime": version.runtime,
             "seed": version.seed,
             "created_at": version.created_at,
+            "recipe": version.spec.get("recipe"),
+            "split": version.spec.get("split"),
         },
         "run": None
         if run is None

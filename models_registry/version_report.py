@@ -232,7 +232,7 @@ def _inputs(signature: Mapping[str, Any]) -> Iterator[FieldLine]:
         more = len(categories) - _SHOWN_CATEGORIES
         yield FieldLine(
             field["name"],
-            field["type"],
+            "moment" if field.get("format") else field["type"],
             field["nullable"],
             f"{shown} and {more:,} more" if more > 0 else shown,
         )

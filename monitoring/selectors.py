@@ -79,5 +79,12 @@ def labelled_predictions(*, endpoint: Endpoint, newest: int) -> pd.DataFrame:
 
 
 def numeric_columns(signature: Signature) -> dict[str, bool]:
-    """Return for each input whether it holds numbers (truth values are categories here)."""
-    return {field.name: field.type in ("number", "integer") for field in signature.inputs}
+    """Return for each input whether it holds numbers (truth values are categories here).
+
+    Moments are left out: they always differ from what they were.
+    """
+    return {
+        field.name: field.type in ("number", "integer")
+        for field in signature.inputs
+        if field.format is None
+    }

@@ -25,6 +25,8 @@ def example_request(name: str, version: ModelVersion) -> str:
 
 
 def _value(field: Field) -> Any:
+    if field.format is not None:
+        return "2026-01-31T08:30:00Z"
     if field.type == "string":
         return field.categories[0] if field.categories else "text"
     return {"number": 0.5, "integer": 1, "boolean": True}[field.type]

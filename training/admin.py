@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -17,11 +18,43 @@ from unfold.decorators import display
 from accounts.admin_access import ProjectAdminMixin
 from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar
-from core.errors import DomainError
+from core.errors import DomainError, FieldError
 from jobs.models import Job
 from training import services
 from training.forms import TrainForm
 from training.models import TrainingRun
+
+#: Where the form shows what the service says of a part of the split policy.
+_FIELDS: Mapping[str, str] = {
+    "split.policy": "split_policy",
+    "split.column": "split_column",
+    "split.gap_hours": "gap_hours",
+}
+
+
+def _complaint(error: FieldError) -> str:
+    """Return a complaint for the form; one about a step says which."""
+    if error.field.startswith("recipe.steps"):
+        return f"{error.field.removeprefix('recipe.')}: {error.message}"
+    return error.message
+
+
+def _split_in_words(split: Mapping[str, Any]) -> str:
+    """Return a policy, or what came of one, as a sentence."""
+    if not split:
+        return "by class where the classes are large enough"
+    words = str(split["policy"])
+    if split.get("column"):
+        words += f" by {split['column']}"
+    if split.get("gap_hours"):
+        words += f", gap of {split['gap_hours']:g} hours"
+    if "train_rows" in split:
+        words += f": {split['train_rows']:,} rows learnt, {split['test_rows']:,} tested"
+    if split.get("left_out_rows"):
+        words += f", {split['left_out_rows']:,} left out"
+    if split.get("boundary"):
+        words += f"; boundary {split['boundary']}"
+    return words
 
 
 @admin.register(TrainingRun)
@@ -45,10 +78,15 @@ class TrainingRunAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
         "model_version__model",
         "run",
         "job",
+        "recipe_revision__recipe",
     )
     fieldsets = (
         (None, {"fields": ("registered_model", "state", "progress", "run", "version_link", "job")}),
         ("Data", {"fields": ("dataset_version", "target", "features", "task", "dropped_columns")}),
+        (
+            "Preprocessing and split",
+            {"fields": ("recipe", "split_in_words", "split_report")},
+        ),
         ("Estimator", {"fields": ("estimator", "params", "seed", "holdout_fraction", "folds")}),
         ("Particulars", {"fields": ("warnings", "created_by", "created_at")}),
     )
@@ -83,10 +121,28 @@ class TrainingRunAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
             principal = self.principal(request, form.home())
             return services.start_training(principal=principal, **wanted)
         except DomainError as refusal:
-            complaints = [(one.field.partition(".")[0], one.message) for one in refusal.errors]
+            complaints = [
+                (_FIELDS.get(one.field, one.field.partition(".")[0]), _complaint(one))
+                for one in refusal.errors
+            ]
             for field, text in complaints or [("", refusal.message)]:
                 form.add_error(field if field in form.fields else None, text)
             return None
+
+    @display(description="Recipe")
+    def recipe(self, row: TrainingRun) -> SafeString | str:
+        if row.recipe_revision is None:
+            return "—"
+        return format_html(
+            '<a class="text-primary-600 underline" href="{}?revision={}">{}</a>',
+            reverse("admin:datasets_recipe_change", args=[row.recipe_revision.recipe_id]),
+            row.recipe_revision.number,
+            str(row.recipe_revision),
+        )
+
+    @display(description="Split")
+    def split_in_words(self, row: TrainingRun) -> str:
+        return _split_in_words(row.split_report or row.split)
 
     @display(description="Status")
     def state(self, row: TrainingRun) -> SafeString:

@@ -13,10 +13,11 @@ from unfold.widgets import (
 )
 
 from accounts.models import Project
-from datasets.models import DatasetVersion
-from datasets.selectors import ready_versions
+from datasets.models import DatasetVersion, RecipeRevision
+from datasets.selectors import ready_versions, revisions_of
 from models_registry.models import Task
 from training.estimators import CATALOGUE
+from training.splits import POLICIES
 
 
 class TrainForm(forms.Form):
@@ -71,6 +72,36 @@ class TrainForm(forms.Form):
         initial=0, widget=UnfoldAdminDecimalFieldWidget, help_text="Makes the run repeatable."
     )
 
+    recipe = forms.ModelChoiceField(
+        queryset=RecipeRevision.objects.none(),
+        required=False,
+        empty_label="none",
+        widget=UnfoldAdminSelectWidget,
+        help_text="Preprocessing before the estimator's own, fitted on the training rows only.",
+    )
+    split_policy = forms.ChoiceField(
+        required=False,
+        label="Split",
+        choices=[
+            ("", "by time where the data has a timestamp, else by class"),
+            *((key, f"{key}: {text}") for key, text in POLICIES.items()),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+    split_column = forms.CharField(
+        required=False,
+        label="Split by column",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The column of the groups or of the moments.",
+    )
+    gap_hours = forms.FloatField(
+        required=False,
+        min_value=0,
+        label="Gap (hours)",
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Rows so shortly before the tested ones are left out (by time).",
+    )
+
     def __init__(self, *args: Any, projects: list[Project], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["dataset_version"]
@@ -81,6 +112,9 @@ class TrainForm(forms.Form):
         assert isinstance(homes, forms.ModelChoiceField)
         homes.queryset = Project.objects.filter(pk__in=[one.pk for one in projects])
         self._projects = projects
+        recipes = self.fields["recipe"]
+        assert isinstance(recipes, forms.ModelChoiceField)
+        recipes.queryset = revisions_of(projects)
 
     def home(self) -> Project:
         """Return where the model belongs: as chosen, else the dataset's project, else one's first."""
@@ -94,6 +128,11 @@ class TrainForm(forms.Form):
         """Return what was asked for, as the service takes it."""
         values = dict(self.cleaned_data)
         del values["project"]
+        policy, column, gap = (
+            values.pop(name) for name in ("split_policy", "split_column", "gap_hours")
+        )
+        if policy or column or gap:
+            values["split"] = {"policy": policy, "column": column.strip(), "gap_hours": gap or 0.0}
         named = [name.strip() for name in values.pop("features").split(",")]
         return {
             **values,

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from accounts.models import Project
-from datasets.models import DatasetVersion
+from datasets.models import DatasetVersion, RecipeRevision
 from experiments.models import Run
 from jobs.models import Job
 from models_registry.models import ModelVersion, RegisteredModel, Task
@@ -33,6 +33,15 @@ class TrainingRun(models.Model):
     seed = models.BigIntegerField(default=0)
     holdout_fraction = models.FloatField(default=0.2)
     folds = models.PositiveSmallIntegerField(default=5)
+    recipe_revision = models.ForeignKey(
+        RecipeRevision,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="training_runs",
+    )
+    split = models.JSONField(default=dict, blank=True)
+    split_report = models.JSONField(default=dict)
     warnings = models.JSONField(default=list)
     dropped_columns = models.JSONField(default=list)
     job = models.ForeignKey(

@@ -10,8 +10,8 @@ from django.db import transaction
 from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
-from core.errors import FieldError, Invalid
-from datasets.models import DatasetVersion, Use, VersionStatus
+from core.errors import FieldError, Invalid, NotFound
+from datasets.models import DatasetVersion, RecipeRevision, Use, VersionStatus
 from datasets.schema import Role, Schema
 from datasets.selectors import require_use
 from experiments import services as experiments
@@ -21,6 +21,7 @@ from models_registry import services as registry
 from models_registry.models import Task
 from training.errors import DataNotReady, FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import default_estimator, estimator_named, validated_params
+from training.feasibility import check_recipe, chosen_split
 from training.limits import FEWEST_ROWS, MOST_CLASSES
 from training.models import TrainingRun
 
@@ -44,6 +45,8 @@ def start_training(
     seed: int = 0,
     holdout_fraction: float = 0.2,
     folds: int = 5,
+    recipe: RecipeRevision | None = None,
+    split: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Job:
     """Ask for a model to be trained and registered.
@@ -64,11 +67,18 @@ def start_training(
         Makes split, folds and estimator repeatable (0 to 2³²-1).
     holdout_fraction
         Share of rows that is kept back for the final test.
+    recipe
+        Preprocessing that comes before the estimator's own and is fitted on the training rows only.
+    split
+        ``policy`` (random, stratified, group, time) with ``column`` and ``gap_hours``; by time where the data
+        has a timestamp, else by class, when absent.
 
     Raises
     ------
     DataNotReady, TargetRefused, FeaturesRefused, NotEnoughRows
         The data does not allow it.
+    datasets.errors.RecipeRefused, training.errors.SplitRefused
+        The recipe does not fit the features, or the rows cannot be split as asked.
     datasets.errors.GrantNotEnough
         Another project shares the data, but not for training.
     training.errors.EstimatorUnknown, training.errors.HyperparameterRefused
@@ -101,6 +111,16 @@ def start_training(
     kind: Literal["classification", "regression"] = (
         "classification" if chosen_task is Task.CLASSIFICATION else "regression"
     )
+    policy = chosen_split(
+        dataset_version,
+        split,
+        target=target,
+        is_classification=chosen_task is Task.CLASSIFICATION,
+    )
+    if recipe is not None:
+        if recipe.recipe.project_id != principal.project_id:
+            raise NotFound("There is no such recipe.", field="recipe")
+        check_recipe(recipe, wanted, types)
     entry = estimator_named(estimator or default_estimator(kind), kind)
     checked = validated_params(entry, params or {})
 
@@ -129,6 +149,8 @@ def start_training(
         seed=seed,
         holdout_fraction=holdout_fraction,
         folds=folds,
+        recipe_revision=recipe,
+        split=policy.to_dict() if policy is not None else {},
         created_by_id=principal.user_id,
     )
     job = job_services.enqueue(

@@ -26,6 +26,7 @@ from datasets.api.views.checks import (
 )
 from datasets.api.views.comparisons import ComparisonView, DatasetComparisonsView
 from datasets.api.views.profiles import VersionProfileView
+from datasets.api.views.recipes import RecipeStepKindsView, RecipeViewSet
 from datasets.api.views.schemas import (
     DatasetSchemaActivationView,
     DatasetSchemaHistoryView,
@@ -37,6 +38,7 @@ router.register("datasets", DatasetViewSet, basename="dataset")
 router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-version")
 router.register("dataset-grants", DatasetGrantViewSet, basename="dataset-grant")
 router.register("data-checks", DataCheckViewSet, basename="data-check")
+router.register("recipes", RecipeViewSet, basename="recipe")
 
 urlpatterns = [
     path("data-check-kinds/", DataCheckKindsView.as_view(), name="data-check-kinds"),
@@ -61,6 +63,7 @@ urlpatterns = [
         name="waive-checks",
     ),
     *router.urls,
+    path("recipe-steps/", RecipeStepKindsView.as_view(), name="recipe-steps"),
     path(
         "dataset-versions/<int:version_id>/profile/",
         VersionProfileView.as_view(),

@@ -11,6 +11,7 @@ from datasets.models.comparisons import (
 from datasets.models.datasets import Dataset
 from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
 from datasets.models.profiles import VersionProfile
+from datasets.models.recipes import Recipe, RecipeRevision
 from datasets.models.schemas import DatasetSchema
 from datasets.models.versions import NEXT_STATUSES, DatasetVersion, VersionStatus
 
@@ -26,6 +27,8 @@ __all__ = [
     "DatasetSchema",
     "DatasetVersion",
     "GrantLevel",
+    "Recipe",
+    "RecipeRevision",
     "Severity",
     "Use",
     "Verdict",

@@ -9,15 +9,16 @@ from datasets.recipes.reading import (
     plan_of,
     plans_of,
     read_columns,
+    steps_for,
 )
-from datasets.recipes.recipe import Recipe
+from datasets.recipes.recipe import RecipeTransformer
 from datasets.recipes.steps import STEP_KINDS, Step
 from datasets.recipes.values import Kind, Values, moment_texts
 
 __all__ = [
     "STEP_KINDS",
     "Kind",
-    "Recipe",
+    "RecipeTransformer",
     "Step",
     "Values",
     "build_steps",
@@ -27,4 +28,5 @@ __all__ = [
     "plan_of",
     "plans_of",
     "read_columns",
+    "steps_for",
 ]

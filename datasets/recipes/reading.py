@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from core.errors import FieldError
@@ -17,6 +17,8 @@ from datasets.recipes.values import Kind
 MOST_STEPS = 50
 #: A recipe makes no more columns than this.
 MOST_COLUMNS = 5_000
+#: Steps that pass columns on without a look at their values, and the parameter that names them.
+_PASSING = {"select": "columns", "drop": "columns", "rename": "names"}
 
 
 def checked_steps(written: Any) -> list[dict[str, Any]]:
@@ -113,6 +115,31 @@ def read_columns(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> frozenset[
         for name in step.reads():
             found |= before.find(name, "columns").sources
     return frozenset(found)
+
+
+def steps_for(
+    written: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind], available: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return the steps as they are for rows that have only some columns of the data.
+
+    Steps that choose, drop or rename columns forget those that are not there; what is left without any
+    column goes. Steps that look at values must have all of theirs (:func:`read_columns`).
+    """
+    checked = checked_steps(written)
+    plans = plans_of(build_steps(checked), kinds)
+    found = []
+    for one, before in zip(checked, plans, strict=False):
+        names = _PASSING.get(one["kind"])
+        if names is None:
+            found.append(one)
+            continue
+        kept = [
+            name for name in one[names] if before.find(name, names).sources <= frozenset(available)
+        ]
+        if kept:
+            value = {old: one[names][old] for old in kept} if names == "names" else kept
+            found.append({**one, names: value})
+    return found
 
 
 def _refusal(errors: Sequence[FieldError]) -> RecipeRefused:

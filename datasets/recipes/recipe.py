@@ -23,7 +23,7 @@ from datasets.recipes.values import Kind, Values, frame_of, kinds_of, values_of
 _MOST_CHARACTERS = 64 * 1024 * 1024
 
 
-class Recipe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class RecipeTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """The steps of a recipe, one after the other.
 
     Its stored form is one text of JSON: the steps as they were written and what each has learnt, in plain

@@ -14,6 +14,12 @@ from datasets.selectors.datasets import (
     what_uses,
 )
 from datasets.selectors.moments import sql_name, version_at, version_named, version_numbered
+from datasets.selectors.recipes import (
+    find_revision,
+    newest_revision,
+    recipes_with_newest,
+    revisions_of,
+)
 from datasets.selectors.schemas import active_schema, active_schema_row, schema_to_edit
 from datasets.selectors.sharing import (
     datasets_usable_in,
@@ -34,12 +40,16 @@ __all__ = [
     "datasets_visible_to",
     "datasets_with_counts",
     "earlier_versions_building",
+    "find_revision",
     "grants_for",
     "grants_in_force",
     "latest_ready_version",
     "may_use",
+    "newest_revision",
     "ready_versions",
+    "recipes_with_newest",
     "require_use",
+    "revisions_of",
     "schema_to_edit",
     "sql_name",
     "uses_of",

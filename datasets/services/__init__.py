@@ -16,6 +16,13 @@ from datasets.services.datasets import create_dataset, delete_dataset, update_da
 from datasets.services.exploring import FILE_TYPES, download_version, run_sql
 from datasets.services.ingestion import MODES, upload_version
 from datasets.services.profiles import profile_version
+from datasets.services.recipes import (
+    clone_recipe,
+    create_recipe,
+    delete_recipe,
+    revise_recipe,
+    update_recipe,
+)
 from datasets.services.schemas import activate_schema, edit_schema, release_schema
 from datasets.services.sharing import grant_dataset, revoke_grant
 from datasets.services.versions import archive_version, record_version, restore_version
@@ -27,11 +34,14 @@ __all__ = [
     "activate_schema",
     "archive_version",
     "change_check",
+    "clone_recipe",
     "compare_versions",
     "create_check",
     "create_dataset",
+    "create_recipe",
     "delete_check",
     "delete_dataset",
+    "delete_recipe",
     "download_version",
     "edit_schema",
     "grant_dataset",
@@ -40,10 +50,12 @@ __all__ = [
     "release_schema",
     "request_checks",
     "restore_version",
+    "revise_recipe",
     "revoke_grant",
     "run_sql",
     "suggestions_for",
     "update_dataset",
+    "update_recipe",
     "upload_version",
     "waive_checks",
 ]

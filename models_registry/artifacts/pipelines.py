@@ -19,6 +19,8 @@ TRUSTED_TYPES = (
     "numpy.dtype",
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    # One text of JSON: steps of a fixed list and their numbers, each looked at when it is read.
+    "datasets.recipes.recipe.RecipeTransformer",
 )
 
 _ZIP_MAGIC = b"PK\x03\x04"

@@ -20,6 +20,7 @@ from models_registry.signatures import (
 #: Largest difference of a probability, or relative difference of a value, that counts as equal.
 TOLERANCE = 1e-5
 _UNSEEN = "a category that nobody has seen"
+_ANOTHER_MOMENT = "1999-12-31T23:59:59Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,11 @@ def _rows(
             missing = np.isnan(values[:, index])
             values[:, index] = np.where(missing, np.nan, rng.integers(0, 2, len(values)))
     texts = []
-    for column in real.text:
+    for field, column in zip(signature.text, real.text, strict=True):
+        other = _UNSEEN if field.format is None else _ANOTHER_MOMENT
         drawn = np.empty(len(values), dtype=object)
-        drawn[:] = rng.choice(column, size=len(values)) if len(column) else _UNSEEN
-        drawn[rng.random(len(values)) < unseen_share] = _UNSEEN
+        drawn[:] = rng.choice(column, size=len(values)) if len(column) else other
+        drawn[rng.random(len(values)) < unseen_share] = other
         texts.append(drawn)
     return Columns(signature, values, tuple(texts), len(values))
 

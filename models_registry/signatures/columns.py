@@ -22,6 +22,7 @@ import pyarrow as pa
 from datasets.schema import ColumnType, NotAValue, coerce
 from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.errors import MOST_COMPLAINTS, InputRefused, RowComplaint
+from models_registry.signatures.moments import is_moment
 from models_registry.signatures.signature import Field, Signature
 
 _NUMBERS = frozenset({int, float})
@@ -103,7 +104,7 @@ def columns_from_records(signature: Signature, records: Sequence[Mapping[str, An
         texts = tuple([record[field.name] for record in records] for field in signature.text)
     except (KeyError, TypeError, OverflowError):
         raise InputRefused(_complaints(signature, records)) from None
-    if numeric is None or not _all_text(texts):
+    if numeric is None or not _all_text(texts) or not _all_moments(signature, texts):
         return _carefully(signature, records)
     columns = _finish(signature, numeric, texts, len(records))
     if columns.outside and any(field.limits.enforce for _, field in signature.limited):
@@ -181,6 +182,10 @@ def _picker(fields: Sequence[Field]) -> Callable[[Mapping[str, Any]], tuple[Any,
 
 def _all_text(texts: Sequence[Sequence[Any]]) -> bool:
     return all(set(map(type, column)) <= {str} for column in texts)
+
+
+def _all_moments(signature: Signature, texts: Sequence[Sequence[Any]]) -> bool:
+    return all(is_moment(value) for index in signature.moments for value in texts[index])
 
 
 def _carefully(signature: Signature, records: Sequence[Mapping[str, Any]]) -> Columns:
@@ -274,6 +279,8 @@ def _complaint(field: Field, value: Any) -> str | None:
         coerced = coerce(value, ColumnType(field.type))
     except NotAValue as refusal:
         return str(refusal)
+    if field.format is not None and not is_moment(value):
+        return "a moment in ISO 8601 was expected, such as 2026-01-31T08:30:00Z"
     if isinstance(coerced, int | float) and abs(coerced) > _FLOAT32_MAX:
         return "the number is too large"
     return field.limits.complaint(coerced) if field.limits.enforce else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -13,6 +13,7 @@ from datasets.schema import Schema, ValueLimits
 from datasets.schema.limits import UNLIMITED
 
 FieldType = Literal["number", "integer", "boolean", "string"]
+FieldFormat = Literal["date-time"]
 Task = Literal["classification", "regression"]
 ClassLabel = str | int | bool
 
@@ -35,6 +36,8 @@ class Field:
         refused only where the schema says ``enforce``.
     description
         What the dataset's schema says about the column.
+    format
+        ``date-time`` for text that says a moment (ISO 8601); such a column has no categories.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Field:
     categories: tuple[str, ...] | None = None
     limits: ValueLimits = UNLIMITED
     description: str = ""
+    format: FieldFormat | None = None
 
     @property
     def is_numeric(self) -> bool:
@@ -85,6 +89,11 @@ class Signature:
         return tuple(field for field in self.inputs if not field.is_numeric)
 
     @cached_property
+    def moments(self) -> tuple[int, ...]:
+        """Positions, among the text inputs, of those that say moments."""
+        return tuple(index for index, field in enumerate(self.text) if field.format is not None)
+
+    @cached_property
     def category_sets(self) -> tuple[frozenset[str] | None, ...]:
         """The known categories of each text input."""
         return tuple(
@@ -114,7 +123,7 @@ class Signature:
             else replace(
                 field,
                 nullable=field.nullable or column.nullable,
-                limits=column.limits,
+                limits=column.limits if field.format is None else UNLIMITED,
                 description=column.description,
             )
             for field in self.inputs
@@ -132,6 +141,7 @@ class Signature:
                     "categories": None if field.categories is None else list(field.categories),
                     **({"limits": field.limits.to_dict()} if field.limits else {}),
                     **({"description": field.description} if field.description else {}),
+                    **({} if field.format is None else {"format": field.format}),
                 }
                 for field in self.inputs
             ],
@@ -152,6 +162,7 @@ class Signature:
                     categories=None if item["categories"] is None else tuple(item["categories"]),
                     limits=ValueLimits.from_dict(item.get("limits", {})),
                     description=item.get("description", ""),
+                    format=item.get("format"),
                 )
                 for item in value["inputs"]
             ),
@@ -167,22 +178,30 @@ def infer_signature(
     task: Task,
     classes: Sequence[ClassLabel] | None = None,
     output_name: str = "prediction",
+    moments: Collection[str] = (),
 ) -> Signature:
     """Return the signature of the columns of ``frame`` (n rows), by their dtypes and values.
+
+    Parameters
+    ----------
+    moments
+        The text columns that say moments (ISO 8601).
 
     A column is nullable when at least one of its values is missing; truth values stay truth values,
     integers integers, other numbers numbers, and everything else is text.
     """
     return Signature(
-        inputs=tuple(_field(str(name), frame[name]) for name in frame.columns),
+        inputs=tuple(_field(str(name), frame[name], name in moments) for name in frame.columns),
         task=task,
         classes=None if classes is None else tuple(classes),
         output_name=output_name,
     )
 
 
-def _field(name: str, column: pd.Series[Any]) -> Field:
+def _field(name: str, column: pd.Series[Any], is_moment: bool) -> Field:
     missing = bool(column.isna().any())
+    if is_moment:
+        return Field(name, "string", missing, format="date-time")
     present = column.dropna()
     if pd.api.types.is_bool_dtype(column.dtype) or (
         len(present) > 0 and all(isinstance(value, bool) for value in present)

@@ -19,11 +19,12 @@ from datasets.errors import RecipeRefused
 from datasets.recipes import (
     STEP_KINDS,
     Kind,
-    Recipe,
+    RecipeTransformer,
     build_steps,
     checked_steps,
     needed_columns,
     plan_of,
+    steps_for,
 )
 
 MOMENTS = ["at"]
@@ -67,11 +68,11 @@ def mixed(rows: int = 60) -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
     return frame, rng.integers(0, 2, rows)
 
 
-def recipe_of(*steps: dict[str, Any]) -> Recipe:
-    return Recipe(list(steps), MOMENTS)
+def recipe_of(*steps: dict[str, Any]) -> RecipeTransformer:
+    return RecipeTransformer(list(steps), MOMENTS)
 
 
-def of_kind(kind: str) -> Recipe:
+def of_kind(kind: str) -> RecipeTransformer:
     return recipe_of({"kind": kind, **STEPS[kind]})
 
 
@@ -117,8 +118,8 @@ def test_a_stored_step_answers_as_before(kind: str) -> None:
     frame, target = mixed()
     recipe = of_kind(kind).fit(frame, target)
     data = skops.io.dumps(recipe)
-    assert skops.io.get_untrusted_types(data=data) == ["datasets.recipes.recipe.Recipe"]
-    loaded = skops.io.loads(data, trusted=["datasets.recipes.recipe.Recipe"])
+    assert skops.io.get_untrusted_types(data=data) == ["datasets.recipes.recipe.RecipeTransformer"]
+    loaded = skops.io.loads(data, trusted=["datasets.recipes.recipe.RecipeTransformer"])
     for again in (loaded, pickle.loads(pickle.dumps(recipe)), copy.deepcopy(recipe)):
         pd.testing.assert_frame_equal(again.transform(frame), recipe.transform(frame))
 
@@ -277,6 +278,20 @@ def test_a_recipe_knows_which_columns_of_the_data_it_needs() -> None:
     assert needed_columns(steps, kinds) == {"a", "b"}
 
 
+def test_steps_forget_columns_that_are_not_there_unless_they_look_at_them() -> None:
+    kinds = dict.fromkeys("abcd", Kind.NUMBER)
+    steps: list[dict[str, Any]] = [
+        {"kind": "drop", "columns": ["a"]},
+        {"kind": "rename", "names": {"b": "bb", "c": "cc"}},
+        {"kind": "select", "columns": ["bb", "cc", "d"]},
+        {"kind": "scale", "columns": ["d"]},
+    ]
+    left = steps_for(steps, kinds, ["b", "d"])
+    assert [one["kind"] for one in left] == ["rename", "select", "scale"]
+    assert left[0]["names"] == {"b": "bb"}
+    assert left[1]["columns"] == ["bb", "d"]
+
+
 @pytest.mark.parametrize(
     ("steps", "field", "said"),
     [
@@ -372,4 +387,4 @@ HOSTILE = [
 @pytest.mark.parametrize("state", HOSTILE)
 def test_a_stored_recipe_is_data_that_is_looked_at(state: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
-        Recipe.__new__(Recipe).__setstate__(state)
+        RecipeTransformer.__new__(RecipeTransformer).__setstate__(state)

@@ -39,7 +39,6 @@ from serving.routing import routing
 from tests.serving.conftest import (  # noqa: F401 (fixtures)
     FEATURES,
     champion,
-    churn,
     endpoint,
     train,
     training_data,
@@ -267,7 +266,7 @@ def test_policies_are_read_and_changed_within_bounds(api: Api, endpoint: Endpoin
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(AlertStatus, AlertStatus)))
 def test_alerts_move_as_the_diagram_says(
-    churn: Endpoint,  # noqa: F811
+    endpoint: Endpoint,  # noqa: F811
     principal: Principal,
     before: AlertStatus,
     after: AlertStatus,
@@ -279,8 +278,8 @@ def test_alerts_move_as_the_diagram_says(
         AlertStatus.OPEN: services.reopen_alert,
     }
     alert = Alert.objects.create(
-        project=churn.project,
-        endpoint=churn,
+        project=endpoint.project,
+        endpoint=endpoint,
         kind="drift",
         fingerprint="f",
         title="t",

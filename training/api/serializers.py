@@ -8,6 +8,38 @@ from rest_framework import serializers
 
 from models_registry.models import Task
 from training.models import TrainingRun
+from training.splits import POLICIES
+
+
+class RecipeChoiceSerializer(serializers.Serializer[Any]):
+    """A revision of a recipe."""
+
+    id = serializers.IntegerField(min_value=1, help_text="The recipe.")
+    revision = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Number of the revision; the newest, when absent.",
+    )
+
+
+class SplitPolicySerializer(serializers.Serializer[Any]):
+    """How rows are split into those to learn from and those to test on."""
+
+    policy = serializers.ChoiceField(choices=list(POLICIES.items()))
+    column = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=250,
+        help_text="Of the groups or of the moments.",
+    )
+    gap_hours = serializers.FloatField(
+        required=False,
+        default=0.0,
+        help_text="Rows so shortly before the tested ones are left out.",
+    )
 
 
 class TrainingRequestSerializer(serializers.Serializer[Any]):
@@ -33,6 +65,13 @@ class TrainingRequestSerializer(serializers.Serializer[Any]):
     seed = serializers.IntegerField(required=False, default=0)
     holdout_fraction = serializers.FloatField(required=False, default=0.2)
     folds = serializers.IntegerField(required=False, default=5)
+    recipe = RecipeChoiceSerializer(required=False, allow_null=True, default=None)
+    split = SplitPolicySerializer(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="By time where the data has a timestamp, else by class, when absent.",
+    )
 
 
 class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
@@ -41,6 +80,16 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
     run_id = serializers.CharField(source="run.run_id", read_only=True)
     status = serializers.CharField(source="run.status", read_only=True)
     model = serializers.CharField(source="registered_model.name", read_only=True)
+    recipe = serializers.SerializerMethodField(
+        help_text="The recipe's id, name and revision; null without one."
+    )
+    split = serializers.DictField(
+        read_only=True, help_text="The policy; empty: by class where the classes are large enough."
+    )
+    split_report = serializers.DictField(
+        read_only=True,
+        help_text="What came of it: seed, counts, boundaries, SHA-256 of the row numbers.",
+    )
 
     class Meta:
         model = TrainingRun
@@ -59,6 +108,9 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "seed",
             "holdout_fraction",
             "folds",
+            "recipe",
+            "split",
+            "split_report",
             "warnings",
             "dropped_columns",
             "job",
@@ -66,6 +118,12 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "created_at",
         ]
         read_only_fields = fields
+
+    def get_recipe(self, row: TrainingRun) -> dict[str, Any] | None:
+        if row.recipe_revision is None:
+            return None
+        revision = row.recipe_revision
+        return {"id": revision.recipe_id, "name": revision.recipe.name, "revision": revision.number}
 
 
 class EstimatorSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.scoping import ProjectScopedMixin
-from datasets.selectors import versions_visible_to
+from core.errors import Invalid
+from datasets.models import RecipeRevision
+from datasets.selectors import find_revision, versions_visible_to
 from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer
 from training import services
@@ -54,6 +56,8 @@ class TrainingRunViewSet(
             versions_visible_to(self.principal).select_related("dataset__project"),
             pk=values.pop("dataset_version"),
         )
+        chosen = values.pop("recipe")
+        values["recipe"] = None if chosen is None else self._revision(**chosen)
         job = services.start_training(
             principal=self.principal,
             dataset_version=version,
@@ -61,6 +65,12 @@ class TrainingRunViewSet(
             **values,
         )
         return accepted(job)
+
+    def _revision(self, id: int, revision: int | None) -> RecipeRevision:  # noqa: A002
+        found = find_revision(project_id=self.principal.project_id, recipe_id=id, number=revision)
+        if found is None:
+            raise Invalid("There is no such recipe, or no such revision of it.", field="recipe")
+        return found
 
 
 class EstimatorCatalogueView(APIView):

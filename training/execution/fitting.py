@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version as package_version
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,12 @@ from models_registry.signatures import Signature, columns_from_frame, infer_sign
 from training.errors import FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import build_estimator, estimator_named, validated_params
 from training.evaluation import baseline_metrics, metrics_of, plots_of
+from training.execution.preparing import Prepared, prepare_columns
+from training.execution.spec import TrainingSpec
 from training.limits import FEWEST_ROWS, MOST_CLASSES
-from training.pipeline import build_pipeline, choose_columns, leakage_suspects
-from training.splits import folds_of, split_rows
+from training.pipeline import fit_pipeline, leakage_suspects
+from training.splits import Splitter
 
-Task = Literal["classification", "regression"]
 Progress = Callable[[float, str, str], None]
 
 _IMPORTANCE_ROWS = 1_000
@@ -39,30 +40,6 @@ SCORE_COLUMN = "__score__"
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSpec:
-    """All that is needed to train the same model again from the same rows."""
-
-    target: str
-    features: tuple[str, ...]
-    task: Task
-    estimator: str
-    params: Mapping[str, Any]
-    seed: int = 0
-    holdout_fraction: float = 0.2
-    folds: int = 5
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the spec as JSON-compatible values."""
-        return {**asdict(self), "features": list(self.features), "params": dict(self.params)}
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> TrainingSpec:
-        """Return the spec that :meth:`to_dict` wrote; unknown keys are left out."""
-        known = {key: value[key] for key in cls.__slots__ if key in value}
-        return cls(**{**known, "features": tuple(value["features"])})
-
-
-@dataclass(frozen=True, slots=True)
 class FittedVersion:
     """A model that was fitted, measured and validated, with what belongs to its run.
 
@@ -71,6 +48,8 @@ class FittedVersion:
     reference
         Training rows (a sample) with target, and out-of-sample prediction and score: what production is
         compared with.
+    split_report
+        Policy, seed, counts, boundaries and digests of the split; empty when the rows to test on were given.
     """
 
     spec: TrainingSpec
@@ -85,6 +64,7 @@ class FittedVersion:
     dropped: tuple[dict[str, str], ...]
     reference: pa.Table
     split_digest: str
+    split_report: dict[str, Any]
     environment: dict[str, str]
     outcome: ValidationOutcome
 
@@ -121,46 +101,42 @@ def fit_version(
     tell = progress or _keep_silent
     tell(0.02, "reading", "")
     warnings: list[str] = []
-    frame, target = _labelled(spec, _typed(table, types), warnings)
+    frame, target, splitter = _labelled(spec, _typed(table, types), warnings)
+    report: dict[str, Any] = {}
     if holdout is None:
-        by_class = spec.task == "classification"
-        split = split_rows(
-            target, test_fraction=spec.holdout_fraction, seed=spec.seed, by_class=by_class
-        )
-        if by_class and not split.is_stratified:
+        split = splitter.split(test_fraction=spec.holdout_fraction, seed=spec.seed)
+        if spec.split is None and spec.task == "classification" and not split.is_stratified:
             warnings.append("A class is too small to be split evenly; the split is plainly random.")
         train_rows, test_rows, digest = split.train, split.test, split.digest
+        report = splitter.report(split, seed=spec.seed, test_fraction=spec.holdout_fraction)
     else:
-        held_frame, held_target = _labelled(spec, _typed(holdout, types), warnings)
+        held_frame, held_target, _ = _labelled(spec, _typed(holdout, types), warnings)
         train_rows = np.arange(len(frame))
         test_rows = np.arange(len(frame), len(frame) + len(held_frame))
         frame = pd.concat([frame, held_frame], ignore_index=True)
         target = np.concatenate([target, held_target])
         digest = ""
-    choice = choose_columns(frame, spec.features, types or {})
-    if not choice.features:
-        raise FeaturesRefused("No column is left to learn from.", field="features")
+    prepared = prepare_columns(spec, frame, types or {})
+    chosen, choice = prepared.frame, prepared.choice
     warnings.extend(leakage_suspects(frame, target, choice.features))
-    chosen = frame[list(choice.features)]
     classes = _classes(spec, target[train_rows])
-    signature = infer_signature(chosen, task=spec.task, classes=classes, output_name=spec.target)
+    signature = infer_signature(
+        chosen,
+        task=spec.task,
+        classes=classes,
+        output_name=spec.target,
+        moments=prepared.moments,
+    )
     if declared is not None:
         signature = signature.declared_by(declared)
     columns = columns_from_frame(signature, chosen)
     model_frame = columns.to_frame()
     encoded = _encoded(target, classes)
-    fitter = _Fitter(spec, signature)
+    fitter = _Fitter(spec, signature, prepared)
 
     folds: list[dict[str, float | None]] = []
     out_of_sample: list[tuple[npt.NDArray[np.intp], Scores]] = []
-    pairs = list(
-        folds_of(
-            target[train_rows],
-            folds=spec.folds,
-            seed=spec.seed,
-            by_class=spec.task == "classification",
-        )
-    )
+    pairs = list(splitter.folds(train_rows, folds=spec.folds, seed=spec.seed))
     if not pairs:
         warnings.append("There are too few rows of a class for a cross-validation.")
     for number, (fold_train, fold_test) in enumerate(pairs, start=1):
@@ -213,6 +189,7 @@ def fit_version(
         dropped=tuple({"column": one.column, "reason": one.reason} for one in choice.dropped),
         reference=_reference(spec, chosen, target, out_of_sample),
         split_digest=digest,
+        split_report=report,
         environment=_environment(),
         outcome=outcome,
     )
@@ -225,22 +202,26 @@ def _keep_silent(*_: object) -> None:
 class _Fitter:
     """Builds and fits pipelines that differ in their rows only."""
 
-    def __init__(self, spec: TrainingSpec, signature: Signature) -> None:
+    def __init__(self, spec: TrainingSpec, signature: Signature, prepared: Prepared) -> None:
         self._spec = spec
         self._signature = signature
+        self._prepared = prepared
         self._entry = estimator_named(spec.estimator, spec.task)
         self._params = validated_params(self._entry, spec.params)
         build_estimator(self._entry, spec.task, self._params, spec.seed)
 
     def fit(self, frame: pd.DataFrame, target: npt.NDArray[Any]) -> Pipeline:
-        pipeline = build_pipeline(
+        return fit_pipeline(
             self._entry,
+            frame,
+            target,
             task=self._spec.task,
             params=self._params,
             seed=self._spec.seed,
             signature=self._signature,
+            steps=self._prepared.steps,
+            moments=self._prepared.moments,
         )
-        return pipeline.fit(frame, target)
 
 
 def _typed(table: pa.Table, types: Mapping[str, str] | None) -> pa.Table:
@@ -256,12 +237,12 @@ def _typed(table: pa.Table, types: Mapping[str, str] | None) -> pa.Table:
 
 def _labelled(
     spec: TrainingSpec, table: pa.Table, warnings: list[str]
-) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
-    """Return features and target of the rows that have a target."""
-    missing = [name for name in (spec.target, *spec.features) if name not in table.column_names]
+) -> tuple[pd.DataFrame, npt.NDArray[np.object_], Splitter]:
+    """Return features, target and the splitter of the rows that have a target."""
+    missing = [name for name in spec.columns if name not in table.column_names]
     if missing:
         raise FeaturesRefused(f"The data has no column '{missing[0]}'.", field="features")
-    frame = table.select([*spec.features, spec.target]).to_pandas()
+    frame = table.select(list(spec.columns)).to_pandas()
     has_target = frame[spec.target].notna().to_numpy()
     if not has_target.all():
         warnings.append(f"{int((~has_target).sum()):,} rows without a target were left out.")
@@ -277,10 +258,13 @@ def _labelled(
             raise TargetRefused(
                 "The target of a regression must be finite numbers.", field="target"
             )
-        return frame, numbers.astype(object)
-    target = np.empty(len(column), dtype=object)
-    target[:] = column.tolist()
-    return frame, target
+        target = numbers.astype(object)
+    else:
+        target = np.empty(len(column), dtype=object)
+        target[:] = column.tolist()
+    by = frame[spec.split.column] if spec.split is not None and spec.split.column else None
+    splitter = Splitter.of(spec.split, target, by_class=spec.task == "classification", column=by)
+    return frame[list(spec.features)], target, splitter
 
 
 def _classes(spec: TrainingSpec, target: npt.NDArray[np.object_]) -> list[Any] | None:

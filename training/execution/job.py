@@ -24,8 +24,10 @@ from jobs.execution import Conclude, JobContext
 from jobs.models import Job, JobStatus
 from models_registry import services as registry
 from models_registry.models import ModelVersion, RegisteredModel
-from training.execution.fitting import FittedVersion, TrainingSpec, fit_version
+from training.execution.fitting import FittedVersion, fit_version
+from training.execution.spec import TrainingSpec
 from training.models import TrainingRun
+from training.splits import SplitPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ def train(context: JobContext) -> Conclude:
     Job arguments: ``training_run`` (id). Result: ``run``, ``model_version`` and ``validation``.
     """
     row = (
-        TrainingRun.objects.select_related("run", "registered_model", "dataset_version__dataset")
+        TrainingRun.objects.select_related(
+            "run", "registered_model", "dataset_version__dataset", "recipe_revision__recipe"
+        )
         .filter(pk=context.arguments["training_run"], project_id=context.principal.project_id)
         .first()
     )
@@ -54,7 +58,7 @@ def train(context: JobContext) -> Conclude:
     require_use(context.principal, version.dataset, Use.TRAIN)  # a grant may have ended meanwhile
     _start(row.run)
     spec = spec_of(row)
-    table = lake.read_table(version, [*spec.features, spec.target])
+    table = lake.read_table(version, spec.columns)
     fitted = fit_version(
         spec,
         table,
@@ -78,7 +82,8 @@ def train(context: JobContext) -> Conclude:
         row.model_version = made
         row.warnings = list(fitted.warnings)
         row.dropped_columns = [*row.dropped_columns, *fitted.dropped]
-        row.save(update_fields=["model_version", "warnings", "dropped_columns"])
+        row.split_report = fitted.split_report
+        row.save(update_fields=["model_version", "warnings", "dropped_columns", "split_report"])
         return {
             "run": row.run.run_id,
             "model_version": made.pk,
@@ -109,6 +114,8 @@ def spec_of(row: TrainingRun) -> TrainingSpec:
         seed=row.seed,
         holdout_fraction=row.holdout_fraction,
         folds=row.folds,
+        recipe=None if row.recipe_revision is None else row.recipe_revision.pinned(),
+        split=SplitPolicy.from_dict(row.split) if row.split else None,
     )
 
 
@@ -206,7 +213,20 @@ def _params(fitted: FittedVersion) -> dict[str, object]:
         "holdout_fraction": spec.holdout_fraction,
         "folds": spec.folds,
         "split_sha256": fitted.split_digest or "given rows",
+        **{f"split.{name}": value for name, value in fitted.split_report.items() if value != ""},
+        **_recipe_params(spec),
         **{f"params.{name}": value for name, value in spec.params.items()},
+    }
+
+
+def _recipe_params(spec: TrainingSpec) -> dict[str, object]:
+    if spec.recipe is None:
+        return {}
+    return {
+        "recipe": f"{spec.recipe['name']} r{spec.recipe['number']}",
+        "recipe.revision": spec.recipe["revision"],
+        "recipe.sha256": spec.recipe["sha256"],
+        "recipe.steps": ", ".join(step["kind"] for step in spec.steps)[:500],
     }
 
 

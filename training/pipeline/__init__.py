@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.pipeline.building import build_pipeline
+from training.pipeline.building import build_pipeline, fit_pipeline
 from training.pipeline.columns import ColumnChoice, DroppedColumn, choose_columns, leakage_suspects
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "DroppedColumn",
     "build_pipeline",
     "choose_columns",
+    "fit_pipeline",
     "leakage_suspects",
 ]

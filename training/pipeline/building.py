@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from models_registry.signatures import Signature
+from datasets.recipes import RecipeTransformer
+from models_registry.signatures import Signature, infer_signature
 from training.estimators import Estimator, build_estimator
 from training.estimators.catalogue import Task
 
@@ -37,6 +40,39 @@ def build_pipeline(
     )
     columns = ColumnTransformer(parts, remainder="drop", verbose_feature_names_out=False)
     return Pipeline([("columns", columns), ("model", build_estimator(entry, task, params, seed))])
+
+
+def fit_pipeline(
+    entry: Estimator,
+    frame: pd.DataFrame,
+    target: npt.NDArray[Any],
+    *,
+    task: Task,
+    params: Mapping[str, Any],
+    seed: int,
+    signature: Signature,
+    steps: Sequence[Mapping[str, Any]] = (),
+    moments: Sequence[str] = (),
+) -> Pipeline:
+    """Return a pipeline that was fitted on these rows only; the steps of a recipe come first.
+
+    A recipe is fitted before what follows is built: which columns it makes is known only then. Its training
+    rows go on as :meth:`~datasets.recipes.RecipeTransformer.fit_transform` gives them, targets encoded
+    crosswise.
+    """
+    if not steps:
+        pipeline = build_pipeline(entry, task=task, params=params, seed=seed, signature=signature)
+        return pipeline.fit(frame, target)
+    recipe = RecipeTransformer(list(steps), list(moments))
+    made = recipe.fit_transform(frame, target)
+    rest = build_pipeline(
+        entry,
+        task=task,
+        params=params,
+        seed=seed,
+        signature=infer_signature(made, task=task),
+    ).fit(made, target)
+    return Pipeline([("recipe", recipe), *rest.steps])
 
 
 def _numeric(entry: Estimator) -> Any:

@@ -75,6 +75,9 @@ class Rename(Step):
     def __init__(self, names: Mapping[str, str] | None = None) -> None:
         self.names = names
 
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
     def plan(self, before: Plan, position: int) -> Plan:
         names = self.names or {}
         after: dict[str, PlannedColumn] = {}
