@@ -42,6 +42,16 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:datasets_datasetversion_changelist"),
             },
             {
+                "title": "SQL",
+                "icon": "terminal",
+                "link": reverse_lazy("admin:datasets_dataset_sql"),
+            },
+            {
+                "title": "Comparisons",
+                "icon": "difference",
+                "link": reverse_lazy("admin:datasets_versioncomparison_changelist"),
+            },
+            {
                 "title": "Sharing",
                 "icon": "share",
                 "link": reverse_lazy("admin:datasets_datasetgrant_changelist"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datasets.admin.comparisons import VersionComparisonAdmin
 from datasets.admin.datasets import DatasetAdmin
 from datasets.admin.sharing import DatasetGrantAdmin
 from datasets.admin.versions import DatasetVersionAdmin
 
-__all__ = ["DatasetAdmin", "DatasetGrantAdmin", "DatasetVersionAdmin"]
+__all__ = ["DatasetAdmin", "DatasetGrantAdmin", "DatasetVersionAdmin", "VersionComparisonAdmin"]

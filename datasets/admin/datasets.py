@@ -27,6 +27,7 @@ from datasets import services
 from datasets.admin.parts import version_link
 from datasets.admin.schemas import SchemaPagesMixin
 from datasets.admin.sharing import GrantInline, ShareForm
+from datasets.admin.sql_pages import SqlPagesMixin
 from datasets.forms import DatasetForm, UploadForm
 from datasets.models import Dataset, DatasetVersion, GrantLevel
 from datasets.presentation import size_text
@@ -70,7 +71,7 @@ class VersionInline(ReadOnlyAdminMixin, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Dataset)
-class DatasetAdmin(SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
+class DatasetAdmin(SqlPagesMixin, SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
     """Named tables of the lake."""
 
     form = DatasetForm
@@ -88,7 +89,13 @@ class DatasetAdmin(SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
     search_fields = ("name", "description")
     list_select_related = ("project", "created_by")
     inlines = (VersionInline, GrantInline)
-    actions_detail: ClassVar[list[str]] = ["upload_file", "edit_schema", "share", "delete_dataset"]
+    actions_detail: ClassVar[list[str]] = [
+        "upload_file",
+        "edit_schema",
+        "at_moment",
+        "share",
+        "delete_dataset",
+    ]
     actions_row: ClassVar[list[str]] = ["upload_file"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:

@@ -16,19 +16,18 @@ from accounts.admin_asking import AskingAdminMixin, Question
 from accounts.principals import Principal
 from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
-from core.errors import DomainError
 from datasets import services
 from datasets.admin.profile_pages import ProfilePageMixin
+from datasets.admin.row_pages import RowPagesMixin, rows_section
 from datasets.models import NEXT_STATUSES, Dataset, DatasetVersion, Use, VersionStatus
 from datasets.presentation import column_cards, size_text
-from datasets.previews import preview_rows
 from datasets.selectors import datasets_usable_in
-
-_PREVIEW_ROWS = 20
 
 
 @admin.register(DatasetVersion)
-class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+class DatasetVersionAdmin(
+    RowPagesMixin, ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin
+):
     """Pinned states of datasets."""
 
     project_lookup = "dataset__project"
@@ -45,7 +44,7 @@ class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin
     list_filter = ("status", "dataset__project", "dataset")
     search_fields = ("dataset__name", "sha256")
     list_select_related = ("dataset", "created_by")
-    actions_detail: ClassVar[list[str]] = ["deep_profile", "archive", "restore"]
+    actions_detail: ClassVar[list[str]] = ["deep_profile", "compare", "archive", "restore"]
     change_form_outer_after_template = "admin/datasets/version_content.html"
     fieldsets = (
         (None, {"fields": ("name", "state", "rows", "columns", "size", "sha256")}),
@@ -88,20 +87,10 @@ class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin
         return cast("HttpResponse", super().changeform_view(request, object_id, form_url, context))
 
     def _content(self, request: HttpRequest, version: DatasetVersion) -> dict[str, Any]:
-        total = version.row_count or 0
-        offset = _offset(request, total)
         content: dict[str, Any] = {
             "cards": column_cards(version.schema, version.profile),
-            "first_row": offset + 1,
-            "last_row": min(total, offset + _PREVIEW_ROWS),
-            "total_rows": total,
-            "earlier": max(0, offset - _PREVIEW_ROWS) if offset else None,
-            "later": offset + _PREVIEW_ROWS if offset + _PREVIEW_ROWS < total else None,
+            "section": rows_section(request, version),
         }
-        try:
-            content["preview"] = preview_rows(version, offset=offset, limit=_PREVIEW_ROWS)
-        except DomainError as error:
-            messages.error(request, error.message)
         return content
 
     @display(description="Version")
@@ -140,12 +129,12 @@ class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin
         return ", ".join(said) or "–"
 
     def offered(self, request: HttpRequest, row: DatasetVersion) -> Collection[str]:
-        """Return the profile, and the move that the services would not refuse."""
+        """Return the profile, the comparison, and the move that the services would not refuse."""
+        looks = ("deep_profile", "compare") if row.has_rows else ("deep_profile",)
         if row.status == VersionStatus.ARCHIVED:
-            return ("deep_profile", "restore") if row.has_rows else ("deep_profile",)
+            return (*looks, "restore") if row.has_rows else looks
         onward = NEXT_STATUSES[VersionStatus(row.status)]
-        may_go = VersionStatus.ARCHIVED in onward
-        return ("deep_profile", "archive") if may_go else ("deep_profile",)
+        return (*looks, "archive") if VersionStatus.ARCHIVED in onward else looks
 
     @action(description="Archive", url_path="archive", permissions=["edit"], icon="archive")
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -181,9 +170,3 @@ class DatasetVersionAdmin(ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin
 
     def _principal(self, request: HttpRequest, version: DatasetVersion) -> Principal:
         return self.principal(request, version.dataset.project)
-
-
-def _offset(request: HttpRequest, total: int) -> int:
-    text = request.GET.get("offset", "0")
-    offset = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
-    return offset if offset < total else 0
