@@ -31,12 +31,16 @@ def preview_rows(version: DatasetVersion, *, offset: int, limit: int) -> Preview
         The version has no rows (yet).
     """
     table = lake.preview(version, offset=offset, limit=limit)
+    return Preview(offset, list(table.schema.names), shown_rows(table))
+
+
+def shown_rows(table: pa.Table | pa.RecordBatch) -> list[list[Any]]:
+    """Return rows as values that can be shown."""
     columns = [shown_values(column) for column in table.columns]
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return Preview(offset, list(table.schema.names), rows)
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
-def shown_values(column: pa.ChunkedArray) -> list[Any]:
+def shown_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
     """Return a column as values to be shown: text cut after 1,000 characters, times in ISO 8601."""
     values: list[Any] = column.to_pylist()
     if pa.types.is_timestamp(column.type):

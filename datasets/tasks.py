@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets.execution import profiling
+from datasets.execution import collecting, profiling
 
 
 @shared_task(name="datasets.tasks.profile_new_versions")
 def profile_new_versions() -> None:
     """Ask for the profiles of new versions that are small enough."""
     profiling.profile_new_versions()
+
+
+@shared_task(name="datasets.tasks.collect_on_schedule")
+def collect_on_schedule(source_id: int) -> None:
+    """Read the source that a row of django-celery-beat is due for."""
+    collecting.start_on_schedule(source_id)

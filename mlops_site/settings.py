@@ -70,6 +70,9 @@ PRODUCTION = env.bool("PRODUCTION", default=False)
 SECRET_KEY = _secret_key()
 if PRODUCTION and (len(SECRET_KEY) < 50 or SECRET_KEY.startswith(("change", "django-insecure"))):
     raise ImproperlyConfigured("SECRET_KEY is a default or too short: use 50 random characters.")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+#: What encrypts secrets that are kept (of sources …); the first seals, all open. Default: SECRET_KEY.
+SECRETS_KEYS = env.list("SECRETS_KEYS", default=[])
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -332,6 +335,7 @@ JOB_HANDLERS = {
     "ingest": "datasets.execution.ingestion.ingest",
     "profile": "datasets.execution.profiling.profile_version",
     "check_version": "datasets.execution.checking.check_version",
+    "collect": "datasets.execution.collecting.collect",
     "train": "training.execution.train",
     "evaluate": "models_registry.execution.evaluate",
     "drift_report": "monitoring.execution.reporting.drift_report",
@@ -340,6 +344,7 @@ JOB_HANDLERS = {
 JOB_FAILURE_HANDLERS = {
     "compare_versions": "datasets.execution.comparison.compare_failed",
     "ingest": "datasets.execution.ingestion.ingest_failed",
+    "collect": "datasets.execution.collecting.collect_failed",
     "train": "training.execution.train_failed",
     "evaluate": "models_registry.execution.evaluate_failed",
     "retrain": "retraining.execution.retraining.retrain_failed",
@@ -358,6 +363,35 @@ JOB_MEMORY_LIMIT_BYTES = env.int("JOB_MEMORY_LIMIT_BYTES", default=4 * 1024**3)
 
 #: Versions up to this many rows are profiled without being asked for; larger ones by one click.
 AUTO_PROFILE_MAX_ROWS = env.int("AUTO_PROFILE_MAX_ROWS", default=2_000_000)
+# --- Sources --------------------------------------------------------------------------------------
+
+SOURCE_READERS = {
+    "path": "datasets.sources.local_files.LocalFiles",
+    "s3": "datasets.sources.s3_objects.S3Objects",
+    "http": "datasets.sources.web.WebFile",
+    "sql": "datasets.sources.warehouse.WarehouseQuery",
+    "traffic": "monitoring.execution.traffic.Traffic",
+}
+#: Folders of this server below which sources may read files; without any, none.
+SOURCE_PATHS = env.list("SOURCE_PATHS", default=[])
+#: Buckets (bucket or bucket/prefix) that sources may read with the site's own S3 key; without any, none.
+SOURCE_S3_BUCKETS = env.list("SOURCE_S3_BUCKETS", default=[])
+#: S3 endpoints that sources may name, besides S3_ENDPOINT_URL.
+SOURCE_S3_ENDPOINTS = env.list("SOURCE_S3_ENDPOINTS", default=[])
+#: Whether sources may fetch from web addresses.
+SOURCE_HTTP = env.bool("SOURCE_HTTP", default=False)
+SOURCE_HTTP_SECONDS = env.float("SOURCE_HTTP_SECONDS", default=1800.0)
+#: Networks (CIDR) that web sources may reach although they are not public.
+SOURCE_HTTP_PRIVATE_NETWORKS = env.list("SOURCE_HTTP_PRIVATE_NETWORKS", default=[])
+#: SQLAlchemy's names; "sqlite" (files below SOURCE_PATHS) is the other one that is known.
+SOURCE_SQL_DIALECTS = env.list("SOURCE_SQL_DIALECTS", default=["postgresql+psycopg"])
+#: Hosts of warehouses; empty: any.
+SOURCE_SQL_HOSTS = env.list("SOURCE_SQL_HOSTS", default=[])
+SOURCE_SQL_SECONDS = env.float("SOURCE_SQL_SECONDS", default=1800.0)
+#: Most bytes that "check connection" fetches to show rows.
+SOURCE_LOOK_BYTES = env.int("SOURCE_LOOK_BYTES", default=64 * 1024**2)
+#: Labels younger than this wait for the next run of a traffic source: others may still be on their way.
+SOURCE_TRAFFIC_SETTLE_SECONDS = env.float("SOURCE_TRAFFIC_SETTLE_SECONDS", default=30.0)
 
 # --- Processes ------------------------------------------------------------------------------------
 
@@ -449,6 +483,9 @@ SPECTACULAR_SETTINGS = {
         "GateKindEnum": "models_registry.models.Gate.Kind",
         "ApprovalStatusEnum": "models_registry.models.ApprovalRequest.Status",
         "EndpointStatusEnum": "serving.models.Endpoint.Status",
+        "SourceKindEnum": "datasets.models.SourceKind",
+        "SourceModeEnum": "datasets.models.SourceMode",
+        "SourceRunOutcomeEnum": "datasets.models.RunOutcome",
         "DriftVerdictEnum": "monitoring.models.Verdict",
         "AlertStatusEnum": "monitoring.models.AlertStatus",
         "AlertKindEnum": "monitoring.models.Alert.Kind",

@@ -31,3 +31,10 @@ class TooManyLabels(Invalid):
 
     code = "too_many_labels"
     title = "Too many labels at once"
+
+
+class TrafficUnusable(Invalid):
+    """Labelled predictions cannot be made rows of a dataset."""
+
+    code = "traffic_unusable"
+    title = "The traffic of the endpoint cannot be used as data"

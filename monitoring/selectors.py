@@ -47,15 +47,49 @@ def labelled_predictions(*, endpoint: Endpoint, newest: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One column for each feature, and ``prediction_id``, ``label``, ``prediction``,
-        ``model_version_id`` and ``at``. Labels whose prediction is not in the lake yet are left out.
+        As :func:`joined_with_predictions`.
     """
     chosen = GroundTruth.objects.filter(endpoint=endpoint).order_by("-id")[:newest]
-    labels = pd.DataFrame(
-        list(chosen.values_list("prediction_id", "value", "predicted_at")),
-        columns=["prediction_id", "label", "predicted_at"],
-    ).iloc[::-1]
-    empty = pd.DataFrame(columns=["prediction_id", "label", "prediction", "model_version_id", "at"])
+    return joined_with_predictions(endpoint=endpoint, labels=_frame(chosen).iloc[::-1])
+
+
+def labels_in_order_of_arrival(
+    *, endpoint: Endpoint, after: datetime | None, until: datetime, most: int
+) -> pd.DataFrame:
+    """Return labels that arrived after a moment and not later than another, the oldest first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``prediction_id``, ``label``, ``predicted_at`` and ``received_at``.
+    """
+    chosen = GroundTruth.objects.filter(endpoint=endpoint, received_at__lte=until)
+    if after is not None:
+        chosen = chosen.filter(received_at__gt=after)
+    return _frame(chosen.order_by("received_at", "id")[:most])
+
+
+def _frame(labels: QuerySet[GroundTruth]) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        list(labels.values_list("prediction_id", "value", "predicted_at", "received_at")),
+        columns=["prediction_id", "label", "predicted_at", "received_at"],
+    )
+    frame["prediction_id"] = frame["prediction_id"].astype(str)
+    return frame
+
+
+def joined_with_predictions(*, endpoint: Endpoint, labels: pd.DataFrame) -> pd.DataFrame:
+    """Return labels with the predictions that they are of, in the order of the labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column for each feature, and ``prediction_id``, ``label``, ``prediction``,
+        ``model_version_id``, ``at`` and ``received_at``. Labels whose prediction is not in the lake yet are
+        left out.
+    """
+    kept = ["prediction_id", "label", "model_version_id", "at", "received_at"]
+    empty = pd.DataFrame(columns=[*kept, "prediction"])
     if labels.empty:
         return empty
     window = predictions(
@@ -67,14 +101,13 @@ def labelled_predictions(*, endpoint: Endpoint, newest: int) -> pd.DataFrame:
     )
     if window is None or window.num_rows == 0:
         return empty
-    labels["prediction_id"] = labels["prediction_id"].astype(str)
     joined = labels.merge(window.to_pandas(), on="prediction_id", how="inner").reset_index(
         drop=True
     )
+    if joined.empty:
+        return empty
     features = pd.DataFrame.from_records([orjson.loads(text) for text in joined["features"]])
-    known = joined[["prediction_id", "label", "model_version_id", "at"]].assign(
-        prediction=[orjson.loads(text) for text in joined["prediction"]]
-    )
+    known = joined[kept].assign(prediction=[orjson.loads(text) for text in joined["prediction"]])
     return pd.concat([features.drop(columns=known.columns, errors="ignore"), known], axis=1)
 
 

@@ -25,7 +25,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("product")
 
-pytest_plugins = ["tests.object_store"]
+pytest_plugins = ["tests.object_store", "tests.datasets.source_making"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -17,6 +17,7 @@ from datasets.lake.tables import (
 )
 from datasets.lake.versions import (
     dataset_path,
+    highest_value,
     iter_batches,
     iter_pinned,
     pinned_row_count,
@@ -35,6 +36,7 @@ __all__ = [
     "compact",
     "dataset_path",
     "ensure_table",
+    "highest_value",
     "iter_batches",
     "iter_pinned",
     "open_table",

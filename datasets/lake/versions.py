@@ -191,6 +191,20 @@ def pinned_row_count(path: str, delta_version: int) -> int:
     return int(_open_pinned(path, delta_version).count())
 
 
+def highest_value(path: str, delta_version: int, column: str, *, from_row: int = 0) -> Any:
+    """Return the highest value of a column of a pinned version, from a row on; None when there is none.
+
+    Text is compared by its code points, as the filters of this package do.
+    """
+    dataset = _open_pinned(path, delta_version).to_pyarrow_dataset()
+    highest = None
+    for batch in dataset.to_batches(columns=[column], filter=pc.field(ROW_COLUMN) >= from_row):
+        found = pc.max(batch.column(0)).as_py()
+        if found is not None and (highest is None or found > highest):
+            highest = found
+    return highest
+
+
 def remove_dataset(dataset_id: int) -> None:
     """Delete the table of a dataset that no longer has a row in the database.
 

@@ -13,11 +13,20 @@ from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
 from datasets.models.profiles import VersionProfile
 from datasets.models.recipes import Recipe, RecipeRevision
 from datasets.models.schemas import DatasetSchema
+from datasets.models.sources import (
+    NEXT_OUTCOMES,
+    RunOutcome,
+    Source,
+    SourceKind,
+    SourceMode,
+    SourceRun,
+)
 from datasets.models.versions import NEXT_STATUSES, DatasetVersion, VersionStatus
 
 __all__ = [
     "LEVEL_USES",
     "NEXT_COMPARISON_STATUSES",
+    "NEXT_OUTCOMES",
     "NEXT_STATUSES",
     "CheckResult",
     "ComparisonStatus",
@@ -29,7 +38,12 @@ __all__ = [
     "GrantLevel",
     "Recipe",
     "RecipeRevision",
+    "RunOutcome",
     "Severity",
+    "Source",
+    "SourceKind",
+    "SourceMode",
+    "SourceRun",
     "Use",
     "Verdict",
     "VersionBlock",

@@ -6,6 +6,7 @@ import unicodedata
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
+from django_celery_beat.models import PeriodicTask
 
 from accounts import audit
 from accounts.policy import Permission
@@ -16,7 +17,7 @@ from datasets.errors import (
     DatasetInUse,
     NameTaken,
 )
-from datasets.models import Dataset, VersionStatus
+from datasets.models import Dataset, RunOutcome, SourceRun, VersionStatus
 from datasets.selectors import what_uses
 from datasets.services.locking import lock_dataset
 
@@ -98,6 +99,8 @@ def delete_dataset(*, principal: Principal, dataset: Dataset) -> None:
     locked = lock_dataset(principal, dataset)
     if locked.versions.filter(status=VersionStatus.BUILDING).exists():
         raise DatasetInUse("A file is being ingested into this dataset. Wait or cancel its job.")
+    if SourceRun.objects.filter(source__dataset=locked, outcome=RunOutcome.WAITING).exists():
+        raise DatasetInUse("A source is being read into this dataset. Wait or cancel its job.")
     uses = what_uses(locked)
     if uses:
         raise DatasetInUse(f"The dataset is used by {', '.join(uses)}.", uses=uses)
@@ -105,6 +108,7 @@ def delete_dataset(*, principal: Principal, dataset: Dataset) -> None:
     files = [str(version.source.get("upload", "")) for version in locked.versions.all()]
     audit.record(principal=principal, action="dataset.deleted", target=locked, summary=name)
     locked.versions.update(parent=None)
+    PeriodicTask.objects.filter(dataset_source__dataset=locked).delete()
     try:
         locked.delete()
     except ProtectedError as error:

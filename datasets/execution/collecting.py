@@ -1,0 +1,398 @@
+"""The job that reads a source, and starting it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from django.db import IntegrityError, transaction
+
+from accounts.principals import Principal, system_principal
+from core.clock import now
+from core.errors import NotFound
+from datasets import lake
+from datasets.errors import AppendOvertaken, SourceOvertaken, SourceRunUnderWay, WatermarkLost
+from datasets.execution.declared import reading_schema
+from datasets.execution.recording import create_ready_version
+from datasets.execution.writing import WrittenVersion, write_version
+from datasets.models import (
+    Dataset,
+    DatasetVersion,
+    RunOutcome,
+    Source,
+    SourceMode,
+    SourceRun,
+    VersionStatus,
+)
+from datasets.schema import enforced
+from datasets.selectors import active_schema, latest_ready_version
+from datasets.selectors.sources import waiting_run
+from datasets.sources import (
+    Fetched,
+    SourceRequest,
+    SourceRows,
+    Watermark,
+    open_rows,
+    reader_of,
+)
+from jobs import services as job_services
+from jobs.errors import IdempotencyKeyReused
+from jobs.execution import Conclude, JobContext
+from jobs.models import Job
+
+JOB_KIND = "collect"
+_FETCHING_SHARE = 0.4
+_OPENING_SHARE = 0.5
+_NAMED_FILES = 100
+
+
+def start(*, principal: Principal, source: Source, idempotency_key: str | None = None) -> Job:
+    """Ask for a source to be read; the same key gives the job of the first time.
+
+    Raises
+    ------
+    SourceRunUnderWay
+        It is being read already.
+    """
+    arguments = {"source": source.pk, "dataset": source.dataset_id}
+    if idempotency_key is not None:
+        earlier = job_services.find_by_key(
+            principal=principal, kind=JOB_KIND, idempotency_key=idempotency_key
+        )
+        if earlier is not None:
+            if earlier.arguments != arguments:
+                raise IdempotencyKeyReused(
+                    "This Idempotency-Key was sent before with a different request.",
+                    field="Idempotency-Key",
+                )
+            return earlier
+    try:
+        with transaction.atomic():
+            run = SourceRun.objects.create(source=source)
+            run.job = job_services.enqueue(
+                principal=principal,
+                kind=JOB_KIND,
+                arguments=arguments,
+                idempotency_key=idempotency_key,
+                title=f"Collect {source.name} into {source.dataset.name}",
+            )
+            run.save(update_fields=["job"])
+            return run.job
+    except IntegrityError as error:
+        if waiting_run(source) is None:
+            raise
+        raise SourceRunUnderWay(f"'{source.name}' is being read just now.") from error
+
+
+def start_on_schedule(source_id: int) -> Job | None:
+    """Read a source that is due; None when it is gone, paused, or being read still."""
+    source = (
+        Source.objects.select_related("dataset__project").filter(pk=source_id, enabled=True).first()
+    )
+    if source is None:
+        return None
+    try:
+        return start(principal=system_principal(source.dataset.project), source=source)
+    except SourceRunUnderWay:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """How far a source has been read."""
+
+    watermark: Watermark | None
+    files: Mapping[str, str]
+    version_id: int | None
+
+    @classmethod
+    def of(cls, source: Source) -> _Position:
+        kept = source.position.get("watermark")
+        return cls(
+            Watermark.from_dict(kept) if kept else None,
+            source.position.get("files", {}),
+            source.position.get("version"),
+        )
+
+
+def collect(context: JobContext) -> Conclude:
+    """Read what is new at a source, write it to the lake, and pin it as a version.
+
+    The new watermark is read back from the rows that were written, not from those that were fetched: an
+    attempt that finds the write of an earlier attempt thus never claims rows that are not in it.
+    Position and version are committed together, and only when no other run was first.
+    """
+    source = (
+        Source.objects.select_related("dataset__project")
+        .filter(
+            pk=context.arguments["source"],
+            dataset__project_id=context.principal.project_id,
+        )
+        .first()
+    )
+    if source is None:
+        raise NotFound("The source is gone.")
+    began_at, position = source.position_number, _Position.of(source)
+    appends = source.mode == SourceMode.APPEND
+    parent = _parent(source, position) if appends else None
+    if appends and parent is None:
+        position = _Position(None, {}, None)
+
+    context.progress(0.0, "fetching")
+    fetched = reader_of(source.kind).fetch(
+        SourceRequest(
+            project_id=context.principal.project_id,
+            settings=source.settings,
+            secrets=source.secrets,
+            scratch=context.scratch,
+            watermark_column=source.watermark_column,
+            after=position.watermark,
+            # With a watermark the rows decide what is new, without one the files do.
+            seen=_seen(source, position, appends=appends),
+            progress=lambda part, stage: context.progress(_FETCHING_SHARE * part, stage),
+        )
+    )
+    rows = _new_rows(context, source, fetched, position, parent)
+    if rows is None:
+        context.log(f"nothing new at {fetched.address}")
+        return lambda: _conclude_without(context, source)
+
+    is_declared = active_schema(source.dataset) is not None
+    written = write_version(
+        dataset=source.dataset,
+        table_or_batches=lambda: _enforced(rows, is_declared=is_declared),
+        schema=rows.schema,
+        transaction_id=_transaction_id(context, parent, fetched, position),
+        mode="replace" if parent is None else "append",
+        parent=parent,
+        notes=rows.notes,
+        progress=lambda part, stage: context.progress(
+            _OPENING_SHARE + (0.99 - _OPENING_SHARE) * part, stage
+        ),
+    )
+    first_row = 0 if parent is None else int(parent.row_count or 0)
+    through = _through(source, written, first_row) or position.watermark
+    context.log(f"{written.row_count - first_row} rows from {fetched.address}")
+
+    def conclude() -> Mapping[str, Any]:
+        return _conclude(
+            context, source, began_at, position, fetched, rows, written, first_row, through
+        )
+
+    return conclude
+
+
+def _parent(source: Source, position: _Position) -> DatasetVersion | None:
+    """Return the version to append to.
+
+    Raises
+    ------
+    WatermarkLost
+        The version that this source wrote last was put aside: its rows would be missing.
+    """
+    parent = latest_ready_version(source.dataset)
+    if position.version_id is not None and parent is not None:
+        last = source.dataset.versions.filter(pk=position.version_id).first()
+        if last is None or last.status != VersionStatus.READY:
+            raise WatermarkLost(
+                f"{last or 'The version'}, which holds the rows read so far, was put aside. "
+                "Restore it, or reset the source to read everything again."
+            )
+    return parent
+
+
+def _seen(source: Source, position: _Position, *, appends: bool) -> Mapping[str, str]:
+    if source.watermark_column or not appends:
+        return {}
+    return position.files
+
+
+def _enforced(rows: SourceRows, *, is_declared: bool) -> Iterable[pa.RecordBatch]:
+    """Return the rows, held to the schema of the dataset where somebody has edited one."""
+    return enforced(rows.batches(), rows.schema, first_row=1) if is_declared else rows.batches()
+
+
+def _new_rows(
+    context: JobContext,
+    source: Source,
+    fetched: Fetched,
+    position: _Position,
+    parent: DatasetVersion | None,
+) -> SourceRows | None:
+    is_same = bool(fetched.items) and position.files == _files(fetched)
+    if is_same and position.version_id is not None:
+        return None
+    if not fetched.files:
+        return None
+    rows = open_rows(
+        fetched.files,
+        progress=lambda part: context.progress(
+            _FETCHING_SHARE + (_OPENING_SHARE - _FETCHING_SHARE) * part, "reading"
+        ),
+    )
+    if rows is None:
+        return None
+    wanted = reading_schema(rows.schema, active_schema(source.dataset), parent)
+    if wanted is not None:
+        rows = replace(rows, schema=wanted)
+    if source.watermark_column:
+        after = None if fetched.is_beyond_watermark else position.watermark
+        rows = rows.passing(source.watermark_column, after)
+    return None if rows.is_empty else rows
+
+
+def _files(fetched: Fetched) -> dict[str, str]:
+    return {item.name: item.identity for item in fetched.items}
+
+
+def _transaction_id(
+    context: JobContext, parent: DatasetVersion | None, fetched: Fetched, position: _Position
+) -> str:
+    """Name the write by the job, what it appends to, and what it reads."""
+    read = {
+        "files": _files(fetched),
+        "after": position.watermark.to_dict() if position.watermark else None,
+    }
+    digest = hashlib.sha256(orjson.dumps(read, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    base = "" if parent is None else f":{parent.delta_version}"
+    return f"{context.job_id}{base}:{digest}"
+
+
+def _through(source: Source, written: WrittenVersion, first_row: int) -> Watermark | None:
+    """Return the highest value of the watermark column among the rows that were written."""
+    if not source.watermark_column:
+        return None
+    highest = lake.highest_value(
+        lake.dataset_path(source.dataset),
+        written.delta_version,
+        source.watermark_column,
+        from_row=first_row,
+    )
+    type_ = written.schema.column(source.watermark_column).type
+    return None if highest is None else Watermark.of(type_, highest)
+
+
+def _locked_run(context: JobContext, source: Source) -> SourceRun:
+    run, _ = SourceRun.objects.select_for_update().get_or_create(
+        job_id=context.job_id, defaults={"source": source}
+    )
+    return run
+
+
+def _finish(run: SourceRun, outcome: RunOutcome, **values: Any) -> None:
+    run.check_move(outcome)
+    run.outcome, run.finished_at = outcome, now()
+    run.error_code = run.error_message = ""
+    for name, value in values.items():
+        setattr(run, name, value)
+    run.save()
+
+
+def _conclude_without(context: JobContext, source: Source) -> Mapping[str, Any]:
+    _finish(_locked_run(context, source), RunOutcome.NOTHING_NEW, rows=0)
+    return {"source": source.pk, "dataset_version": None, "rows": 0}
+
+
+def _conclude(
+    context: JobContext,
+    source: Source,
+    began_at: int,
+    position: _Position,
+    fetched: Fetched,
+    rows: SourceRows,
+    written: WrittenVersion,
+    first_row: int,
+    through: Watermark | None,
+) -> Mapping[str, Any]:
+    locked = Source.objects.select_for_update().filter(pk=source.pk).first()
+    if locked is None or locked.position_number != began_at:
+        raise SourceOvertaken(
+            "The source was changed, or read by another run, meanwhile. Run it again."
+        )
+    Dataset.objects.select_for_update().get(pk=source.dataset_id)
+    newest = latest_ready_version(source.dataset)
+    if written.parent_id is not None and (newest is None or newest.pk != written.parent_id):
+        raise AppendOvertaken(
+            "Another version became ready while the rows were being appended. Try the job again."
+        )
+    run = _locked_run(context, source)
+    is_same = written.parent_id is None and newest is not None and newest.sha256 == written.sha256
+    version = newest
+    if not is_same:
+        version = create_ready_version(
+            principal=context.principal,
+            dataset=source.dataset,
+            written=written,
+            parent=None,
+            source=_provenance(source, fetched, rows, position, written, first_row, through),
+            job_id=context.job_id,
+        )
+    assert version is not None
+    locked.position = {
+        "watermark": through.to_dict() if through else None,
+        "files": _files(fetched),
+        "version": version.pk,
+    }
+    locked.position_number += 1
+    locked.save(update_fields=["position", "position_number"])
+    count = 0 if is_same else written.row_count - first_row
+    _finish(
+        run,
+        RunOutcome.NOTHING_NEW if is_same else RunOutcome.COLLECTED,
+        rows=count,
+        dataset_version=None if is_same else version,
+        watermark=through.to_dict() if through else {},
+    )
+    return {
+        "source": source.pk,
+        "dataset": source.dataset_id,
+        "dataset_version": None if is_same else version.pk,
+        "rows": count,
+    }
+
+
+def _provenance(
+    source: Source,
+    fetched: Fetched,
+    rows: SourceRows,
+    position: _Position,
+    written: WrittenVersion,
+    first_row: int,
+    through: Watermark | None,
+) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        **rows.description,
+        "kind": "source",
+        "source": source.pk,
+        "name": source.name,
+        "reader": source.kind,
+        "mode": source.mode,
+        "address": fetched.address,
+        "rows": written.row_count - first_row,
+    }
+    if fetched.items:
+        said |= {
+            "file_count": len(fetched.files),
+            "files": [file.name for file in fetched.files[:_NAMED_FILES]],
+        }
+    if source.watermark_column:
+        said["watermark"] = {
+            "column": source.watermark_column,
+            "after": position.watermark.value if position.watermark else None,
+            "through": through.value if through else None,
+        }
+    return said
+
+
+def collect_failed(job: Job) -> None:
+    """Let the run fail with its job, and say why."""
+    SourceRun.objects.filter(job=job, outcome__in=[RunOutcome.WAITING, RunOutcome.FAILED]).update(
+        outcome=RunOutcome.FAILED,
+        error_code=job.error_code,
+        error_message=job.error_message,
+        finished_at=now(),
+    )

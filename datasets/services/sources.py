@@ -1,0 +1,455 @@
+"""Sources: make, change, run, look, pause, reset, delete."""
+
+from __future__ import annotations
+
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+from django.conf import settings as site
+from django.db import IntegrityError, transaction
+
+from accounts import audit
+from accounts.policy import Permission
+from accounts.principals import Principal
+from core.errors import Invalid, NotFound
+from core.sealing import seal
+from datasets.errors import NameTaken, SourceRunUnderWay
+from datasets.execution import collecting
+from datasets.models import Dataset, Source, SourceKind, SourceMode
+from datasets.previews import shown_rows
+from datasets.selectors.sources import waiting_run
+from datasets.services.locking import lock_dataset
+from datasets.sources import SourceRequest, Watermark, checked_terms, open_rows, reader_of
+from jobs.models import Job
+from jobs.schedule import Schedule
+from jobs.schedules import schedule_of, store_schedule, wake_schedule
+
+SCHEDULE_TASK = "datasets.tasks.collect_on_schedule"
+LOOK_ROWS = 20
+_LOOK_ITEMS = 100
+
+
+class Unchanged(Enum):
+    """Says "leave it as it is", where ``None`` says "there shall be none"."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Literal[Unchanged.UNCHANGED] = Unchanged.UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTerms:
+    """What a source says, apart from its kind, secrets and schedule."""
+
+    name: str
+    mode: str = SourceMode.REPLACE
+    watermark_column: str = ""
+    enabled: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise :class:`~core.errors.Invalid` for what makes no sense whatever the kind is."""
+        if not 1 <= len(self.name.strip()) <= 200 or _has_control(self.name):
+            raise Invalid("A name has 1 to 200 characters.", field="name")
+        if self.mode not in SourceMode.values:
+            raise Invalid(f"Choose one of {', '.join(SourceMode.values)}.", field="mode")
+        if len(self.watermark_column) > 200 or _has_control(self.watermark_column):
+            raise Invalid("A column's name has at most 200 characters.", field="watermark_column")
+        if self.watermark_column and self.mode != SourceMode.APPEND:
+            raise Invalid(
+                "A watermark says which rows are new: it needs the mode 'append'.",
+                field="watermark_column",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLook:
+    """What a source would read.
+
+    Attributes
+    ----------
+    items
+        The files that it names (the first hundred), with their sizes in bytes.
+    rows
+        The first rows of what is new, as text-friendly values; empty when nothing is.
+    """
+
+    address: str
+    item_count: int
+    items: list[dict[str, Any]]
+    columns: list[dict[str, Any]]
+    rows: list[list[Any]]
+
+
+def create_source(
+    *,
+    principal: Principal,
+    dataset: Dataset,
+    kind: str,
+    terms: SourceTerms,
+    secrets: Mapping[str, str] | None = None,
+    schedule: Schedule | None = None,
+) -> Source:
+    """Give a dataset a source.
+
+    Raises
+    ------
+    NameTaken
+        The dataset has a source of that name.
+    Invalid
+        A term, setting or secret makes no sense or is not allowed; it is named.
+    """
+    principal.require(Permission.EDIT)
+    terms.check()
+    given = {name: value for name, value in (secrets or {}).items() if value}
+    if kind not in SourceKind.values:
+        raise Invalid(f"Choose one of {', '.join(SourceKind.values)}.", field="kind")
+    _require_watermark(kind, terms)
+    kept = checked_terms(
+        kind=kind, project_id=principal.project_id, settings=terms.settings, secrets=given
+    )
+    with transaction.atomic():
+        locked = lock_dataset(principal, dataset)
+        source = Source(
+            dataset=locked,
+            kind=kind,
+            sealed_secrets=seal(given),
+            created_by_id=principal.user_id,
+            **_values(replace(terms, settings=kept)),
+        )
+        _save_named(source)
+        _store_schedule(source, schedule)
+        audit.record(
+            principal=principal,
+            action="source.created",
+            target=source,
+            summary=f"{locked.name}: {source.name}",
+            changes={"kind": kind, **_audited(source), "secrets": sorted(given)},
+        )
+    return source
+
+
+def change_source(
+    *,
+    principal: Principal,
+    source: Source,
+    terms: SourceTerms,
+    secrets: Mapping[str, str] | None = None,
+    schedule: Schedule | Unchanged | None = UNCHANGED,
+) -> Source:
+    """Replace what a source says; ``None`` as schedule means that none is wanted any more.
+
+    Parameters
+    ----------
+    secrets
+        Those to be replaced; an empty text removes one. What is absent stays, unless a setting changes
+        that says who gets to see them: then they must be entered again.
+
+    Raises
+    ------
+    NameTaken, Invalid
+        As :func:`create_source`.
+    """
+    principal.require(Permission.EDIT)
+    terms.check()
+    with transaction.atomic():
+        locked = _lock(principal, source)
+        _require_watermark(locked.kind, terms)
+        before = _audited(locked)
+        entered = dict(secrets or {})
+        kept = checked_terms(
+            kind=locked.kind,
+            project_id=principal.project_id,
+            settings=terms.settings,
+            secrets=_secrets_after(locked, terms.settings, entered),
+        )
+        if entered:
+            locked.sealed_secrets = seal(_secrets_after(locked, terms.settings, entered))
+        reads_otherwise = (locked.mode, locked.watermark_column) != (
+            terms.mode,
+            terms.watermark_column,
+        )
+        for name, value in _values(replace(terms, settings=kept)).items():
+            setattr(locked, name, value)
+        if reads_otherwise:
+            _forget_position(locked)
+        _save_named(locked)
+        if isinstance(schedule, Unchanged):
+            wake_schedule(locked.schedule, enabled=locked.enabled)
+        else:
+            _store_schedule(locked, schedule)
+        after = _audited(locked)
+        changes: dict[str, Any] = {
+            name: [before[name], after[name]] for name in after if before[name] != after[name]
+        }
+        if entered:
+            changes["secrets"] = sorted(entered)
+        audit.record(
+            principal=principal,
+            action="source.changed",
+            target=locked,
+            summary=f"{locked.dataset.name}: {locked.name}",
+            changes=changes,
+        )
+    return locked
+
+
+def delete_source(*, principal: Principal, source: Source) -> None:
+    """Delete a source with its schedule and the list of its runs; the versions that it made stay.
+
+    Raises
+    ------
+    SourceRunUnderWay
+        It is being read.
+    """
+    principal.require(Permission.EDIT)
+    with transaction.atomic():
+        locked = _lock(principal, source)
+        _require_idle(locked)
+        audit.record(
+            principal=principal,
+            action="source.deleted",
+            target=locked,
+            summary=f"{locked.dataset.name}: {locked.name}",
+        )
+        _store_schedule(locked, None)
+        locked.delete()
+
+
+def run_source(*, principal: Principal, source: Source, idempotency_key: str | None = None) -> Job:
+    """Read a source now; a paused one can still be read by hand.
+
+    Raises
+    ------
+    SourceRunUnderWay
+        It is being read already.
+    jobs.errors.IdempotencyKeyReused
+        The key came before for another source.
+    """
+    principal.require(Permission.EDIT)
+    if idempotency_key is not None and not 1 <= len(idempotency_key) <= 200:
+        raise Invalid("A key has 1 to 200 characters.", field="Idempotency-Key")
+    return collecting.start(
+        principal=principal, source=_own(principal, source), idempotency_key=idempotency_key
+    )
+
+
+def set_source_enabled(*, principal: Principal, source: Source, enabled: bool) -> Source:
+    """Pause a source's schedule, or resume it."""
+    principal.require(Permission.EDIT)
+    with transaction.atomic():
+        locked = _lock(principal, source)
+        if locked.enabled != enabled:
+            locked.enabled = enabled
+            locked.save(update_fields=["enabled"])
+            wake_schedule(locked.schedule, enabled=enabled)
+            audit.record(
+                principal=principal,
+                action="source.resumed" if enabled else "source.paused",
+                target=locked,
+                summary=f"{locked.dataset.name}: {locked.name}",
+            )
+    return locked
+
+
+def reset_source(*, principal: Principal, source: Source) -> Source:
+    """Forget how far a source has been read: the next run reads everything.
+
+    Raises
+    ------
+    SourceRunUnderWay
+        It is being read.
+    """
+    principal.require(Permission.EDIT)
+    with transaction.atomic():
+        locked = _lock(principal, source)
+        _require_idle(locked)
+        before = locked.position.get("watermark")
+        _forget_position(locked)
+        locked.save(update_fields=["position", "position_number"])
+        audit.record(
+            principal=principal,
+            action="source.reset",
+            target=locked,
+            summary=f"{locked.dataset.name}: {locked.name}",
+            changes={"watermark": [before, None]},
+        )
+    return locked
+
+
+def check_source(*, principal: Principal, source: Source) -> SourceLook:
+    """Look at what a source would read now, without writing anything.
+
+    Raises
+    ------
+    DomainError
+        It cannot be reached, is not allowed, or cannot be read.
+    """
+    principal.require(Permission.EDIT)
+    own = _own(principal, source)
+    watermark = own.position.get("watermark")
+    reader = reader_of(own.kind)
+    Path(site.SCRATCH_ROOT).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="look-", dir=site.SCRATCH_ROOT) as scratch:
+        fetched = reader.fetch(
+            SourceRequest(
+                project_id=principal.project_id,
+                settings=own.settings,
+                secrets=own.secrets,
+                scratch=Path(scratch),
+                watermark_column=own.watermark_column,
+                after=Watermark.from_dict(watermark) if watermark else None,
+                first_rows=LOOK_ROWS,
+            )
+        )
+        rows = open_rows(fetched.files)
+        if rows is not None and own.watermark_column and not fetched.is_beyond_watermark:
+            rows = rows.passing(
+                own.watermark_column, Watermark.from_dict(watermark) if watermark else None
+            )
+        batch = next(rows.batches(), None) if rows is not None else None
+        shown = [] if batch is None else shown_rows(batch.slice(0, LOOK_ROWS))
+    return SourceLook(
+        address=fetched.address,
+        item_count=len(fetched.items),
+        items=[
+            {"name": item.name, "size_bytes": item.size_bytes}
+            for item in fetched.items[:_LOOK_ITEMS]
+        ],
+        columns=[]
+        if rows is None
+        else [{"name": one.name, "type": one.type.value} for one in rows.schema],
+        rows=shown,
+    )
+
+
+def terms_of(source: Source) -> SourceTerms:
+    """Return what a source says at present."""
+    return SourceTerms(**{one.name: getattr(source, one.name) for one in fields(SourceTerms)})
+
+
+def _has_control(text: str) -> bool:
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
+
+
+def _values(terms: SourceTerms) -> dict[str, Any]:
+    values = {one.name: getattr(terms, one.name) for one in fields(SourceTerms)}
+    return {**values, "name": terms.name.strip(), "settings": dict(terms.settings)}
+
+
+def _audited(source: Source) -> dict[str, Any]:
+    schedule = schedule_of(source.schedule)
+    return {
+        "name": source.name,
+        "mode": str(source.mode),
+        "watermark_column": source.watermark_column,
+        "enabled": source.enabled,
+        "settings": dict(source.settings),
+        "schedule": schedule.to_dict() if schedule else None,
+    }
+
+
+def _secrets_after(
+    source: Source, settings: Mapping[str, str], entered: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the secrets as they will be: without old ones that a new place would get to see."""
+    moved = any(
+        one.binds_secrets
+        and settings.get(one.name, "").strip() != source.settings.get(one.name, "")
+        for one in reader_of(source.kind).fields
+    )
+    if moved and source.sealed_secrets:
+        missing = [name for name in source.secrets if name not in entered]
+        if missing:
+            raise Invalid(
+                "The place has changed: enter this again, or empty it.",
+                field=f"secrets.{missing[0]}",
+            )
+    # Everything entered anew needs no look at what an old key may have sealed.
+    names = {one.name for one in reader_of(source.kind).fields if one.is_secret}
+    old = {} if names <= set(entered) else source.secrets
+    return {name: value for name, value in {**old, **entered}.items() if value}
+
+
+def _require_watermark(kind: str, terms: SourceTerms) -> None:
+    if (
+        kind == SourceKind.TRAFFIC
+        and terms.mode == SourceMode.APPEND
+        and not terms.watermark_column
+    ):
+        raise Invalid(
+            "Without a watermark every run would append all labels again: use label_received_at.",
+            field="watermark_column",
+        )
+
+
+def _forget_position(source: Source) -> None:
+    source.position = {}
+    source.position_number += 1
+
+
+def _save_named(source: Source) -> None:
+    try:
+        with transaction.atomic():
+            source.save()
+    except IntegrityError as error:
+        raise NameTaken(
+            f"The dataset has a source named {source.name!r} already.", field="name"
+        ) from error
+
+
+def _own(principal: Principal, source: Source) -> Source:
+    own = (
+        Source.objects.select_related("dataset")
+        .filter(pk=source.pk, dataset__project_id=principal.project_id)
+        .first()
+    )
+    if own is None:
+        raise NotFound("There is no such source.")
+    return own
+
+
+def _lock(principal: Principal, source: Source) -> Source:
+    locked = (
+        Source.objects.select_for_update(of=("self",))
+        .select_related("dataset", "schedule__crontab", "schedule__interval")
+        .filter(pk=source.pk, dataset__project_id=principal.project_id)
+        .first()
+    )
+    if locked is None:
+        raise NotFound("There is no such source.")
+    return locked
+
+
+def _require_idle(source: Source) -> None:
+    if waiting_run(source) is not None:
+        raise SourceRunUnderWay(f"'{source.name}' is being read just now. Cancel its job first.")
+
+
+def _store_schedule(source: Source, schedule: Schedule | None) -> None:
+    """Let the source's row of django-celery-beat say what ``schedule`` says."""
+    row = source.schedule
+    if schedule is not None:
+        stored = store_schedule(
+            row,
+            schedule,
+            name=f"collect {source.name[:120]} (source {source.pk})",
+            task=SCHEDULE_TASK,
+            arguments=[source.pk],
+            queue="default",
+            enabled=source.enabled,
+            description=f"Reads the source '{source.name}' into '{source.dataset.name}'.",
+        )
+        if row is None:
+            source.schedule = stored
+            source.save(update_fields=["schedule"])
+    elif row is not None:
+        source.schedule = None
+        source.save(update_fields=["schedule"])
+        row.delete()

@@ -1,0 +1,436 @@
+"""Sources at web addresses, in buckets and in warehouses."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from accounts.models import AuditEvent
+from accounts.principals import Principal
+from core.errors import DomainError, Invalid
+from datasets import lake, services
+from datasets.errors import QueryRefused, SourceNotAllowed, SourceUnreachable
+from datasets.models import DatasetVersion, RunOutcome, Source, SourceRun
+from datasets.services import SourceTerms
+from datasets.services.sources import terms_of
+from jobs.models import Job
+from tests.core.test_outbound import Site, web  # noqa: F401 (a fixture)
+from tests.datasets.source_making import MakeSource, version_of
+
+pytestmark = pytest.mark.django_db
+
+
+# --- Web addresses
+
+
+@pytest.fixture
+def web_on(settings: Settings) -> None:
+    settings.SOURCE_HTTP = True
+    settings.SOURCE_HTTP_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+
+
+def test_a_file_of_the_web_becomes_a_version_once(
+    web_on: None,
+    web: int,  # noqa: F811
+    make_source: MakeSource,
+    read_source: Callable[[Source], SourceRun],
+) -> None:
+    secrets = {"token": "tok-secret", "query": "sig=sig-secret"}
+    source = make_source("http", url=f"http://127.0.0.1:{web}/a.csv", secrets=secrets)
+    version = version_of(read_source(source))
+    assert lake.read_table(version).to_pylist() == [{"name": "Ada"}]
+    assert version.source["address"] == f"http://127.0.0.1:{web}/a.csv?…"
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
+    path, headers = Site.asked[0]
+    assert path == "/a.csv?sig=sig-secret"
+    assert headers["Authorization"] == "Bearer tok-secret"
+
+
+def test_web_sources_are_off_unless_switched_on(make_source: MakeSource) -> None:
+    with pytest.raises(SourceNotAllowed, match="switched off"):
+        make_source("http", url="https://example.org/a.csv")
+
+
+def test_a_host_that_is_not_public_is_refused_when_it_is_read(
+    settings: Settings,
+    web: int,  # noqa: F811
+    make_source: MakeSource,
+    failed_read: Callable[[Source], Job],
+) -> None:
+    settings.SOURCE_HTTP = True
+    source = make_source("http", url=f"http://127.0.0.1:{web}/a.csv")
+    assert failed_read(source).error_code == "host_not_allowed"
+    assert Site.asked == []
+
+
+def test_secrets_do_not_follow_a_source_to_another_host(
+    web_on: None, make_source: MakeSource, principal: Principal
+) -> None:
+    source = make_source("http", url="https://a.example/x.csv", secrets={"token": "tok"})
+    moved = SourceTerms(name="http", settings={"url": "https://evil.example/x.csv"})
+    with pytest.raises(Invalid) as refusal:
+        services.change_source(principal=principal, source=source, terms=moved)
+    assert refusal.value.field == "secrets.token"
+    changed = services.change_source(
+        principal=principal, source=source, terms=moved, secrets={"token": ""}
+    )
+    assert changed.secrets == {}
+
+
+# --- Buckets
+
+
+def put(s3: Any, bucket: str, **objects: str) -> None:
+    for name, text in objects.items():
+        s3.put_object(Bucket=bucket, Key=name.replace("__", "/") + ".csv", Body=text.encode())
+
+
+def test_new_objects_of_a_pattern_are_appended(
+    s3: Any,
+    bucket: str,
+    settings: Settings,
+    make_source: MakeSource,
+    read_source: Callable[[Source], SourceRun],
+    principal: Principal,
+) -> None:
+    settings.SOURCE_S3_BUCKETS = [f"{bucket}/in"]
+    put(s3, bucket, in__1="name\nAda\n", in__2="name\nAlan\n", in__deep__3="name\nGrace\n")
+    source = make_source("s3", url=f"s3://{bucket}/in/*.csv", mode="append")
+    assert services.check_source(principal=principal, source=source).rows == [["Ada"]]
+    first = version_of(read_source(source))
+    assert lake.read_table(first)["name"].to_pylist() == ["Ada", "Alan"]
+    assert first.source["address"] == f"s3://{bucket}/in/*.csv"
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
+    put(s3, bucket, in__4="name\nMary\n")
+    assert read_source(source).rows == 1
+    deep = make_source("s3", url=f"s3://{bucket}/in/**/3.csv", name="deep")
+    assert read_source(deep).rows == 1
+
+
+def test_a_source_may_bring_its_own_key(
+    s3: Any, bucket: str, make_source: MakeSource, read_source: Callable[[Source], SourceRun]
+) -> None:
+    put(s3, bucket, a="name\nAda\n")
+    with pytest.raises(SourceNotAllowed) as refusal:
+        make_source("s3", url=f"s3://{bucket}/a.csv")
+    assert refusal.value.field == "settings.access_key_id"
+    source = make_source(
+        "s3",
+        url=f"s3://{bucket}/a.csv",
+        access_key_id="own",
+        secrets={"secret_access_key": "own-secret"},
+    )
+    assert read_source(source).rows == 1
+
+
+def test_the_lake_of_the_site_is_no_source(
+    lake_in_s3: str, settings: Settings, make_source: MakeSource
+) -> None:
+    settings.SOURCE_S3_BUCKETS = [lake_in_s3]
+    for url in (f"s3://{lake_in_s3}/lake/datasets/1/*.parquet", f"s3://{lake_in_s3}/**"):
+        with pytest.raises(SourceNotAllowed, match="own storage"):
+            make_source("s3", url=url)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"url": "https://bucket/a"}, "settings.url"),
+        ({"url": "s3://bucket"}, "settings.url"),
+        ({"url": "s3://open/a", "endpoint_url": "http://169.254.169.254"}, "settings.endpoint_url"),
+        ({"url": "s3://open/a", "access_key_id": "x"}, "secrets.secret_access_key"),
+    ],
+)
+def test_bad_addresses_of_objects_are_named(
+    values: dict[str, str], field: str, settings: Settings, make_source: MakeSource
+) -> None:
+    settings.SOURCE_S3_BUCKETS = ["open"]
+    with pytest.raises(SourceNotAllowed) as refusal:
+        make_source("s3", **values)
+    assert refusal.value.field == field
+
+
+def test_a_bucket_that_is_not_there_is_named_without_its_key(
+    s3: Any, make_source: MakeSource, failed_read: Callable[[Source], Job]
+) -> None:
+    source = make_source(
+        "s3",
+        url="s3://no-such-bucket/a.csv",
+        access_key_id="own",
+        secrets={"secret_access_key": "own-secret"},
+    )
+    job = failed_read(source)
+    assert job.error_code in {"source_unreachable", "source_missing"}
+    assert "own-secret" not in job.error_message
+
+
+# --- Warehouses
+
+
+@pytest.fixture
+def warehouse(incoming: Path, settings: Settings) -> Path:
+    """A SQLite file with three sales."""
+    settings.SOURCE_SQL_DIALECTS = ["postgresql+psycopg", "sqlite"]
+    path = incoming / "sales.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE sales (id INTEGER, name TEXT, price, paid BOOLEAN)")
+        database.executemany(
+            "INSERT INTO sales VALUES (?, ?, ?, ?)",
+            [(1, "pen", 2, 1), (2, "100%", 2.5, 0), (3, None, None, None)],
+        )
+    database.close()
+    return path
+
+
+def sqlite_source(make: MakeSource, path: Path, query: str, **values: Any) -> Source:
+    return make("sql", query=query, secrets={"url": f"sqlite:///{path}"}, **values)
+
+
+def test_rows_of_a_query_are_appended_beyond_the_watermark(
+    warehouse: Path,
+    make_source: MakeSource,
+    read_source: Callable[[Source], SourceRun],
+    principal: Principal,
+) -> None:
+    query = "SELECT * FROM sales WHERE name <> '%x' OR name IS NULL -- all;\n;"
+    source = sqlite_source(make_source, warehouse, query, mode="append", watermark_column="id")
+    assert services.check_source(principal=principal, source=source).rows[0] == [1, "pen", 2.0, 1]
+    first = read_source(source)
+    assert lake.read_table(version_of(first)).to_pylist()[1:] == [
+        {"id": 2, "name": "100%", "price": 2.5, "paid": 0},
+        {"id": 3, "name": None, "price": None, "paid": None},
+    ]
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
+    with sqlite3.connect(warehouse) as database:
+        database.execute("INSERT INTO sales VALUES (4, 'cap', 9, 1)")
+    database.close()
+    run = read_source(source)
+    assert (run.rows, version_of(run).row_count) == (1, 4)
+    assert version_of(run).source["watermark"] == {"column": "id", "after": 3, "through": 4}
+    assert version_of(run).source["address"].startswith("sqlite:///")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DROP TABLE sales",
+        "SELECT 1) AS x; DROP TABLE sales; SELECT * FROM (SELECT 1",
+        "ATTACH DATABASE '/tmp/x' AS y",
+        "PRAGMA journal_mode=WAL",
+        "SELECT * FROM nowhere",
+        "SELECT x'00' AS bytes",
+        "SELECT load_extension('x')",
+    ],
+)
+def test_queries_that_do_more_than_read_are_refused(
+    query: str, warehouse: Path, make_source: MakeSource, principal: Principal
+) -> None:
+    source = sqlite_source(make_source, warehouse, query)
+    with pytest.raises(DomainError) as refusal:
+        services.check_source(principal=principal, source=source)
+    assert refusal.value.code in {"query_refused", "unsupported_column_type"}
+    with sqlite3.connect(warehouse) as database:
+        assert database.execute("SELECT count(*) FROM sales").fetchone() == (3,)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:hunter2@host/db",
+        "postgresql+psycopg:///db",
+        "postgresql+psycopg://u:hunter2@/db?host=/var/run/postgresql",
+        "postgresql+psycopg://u:hunter2@host/db?passfile=/etc/passwd",
+        "postgresql+psycopg://u:hunter2@a,b/db",
+        "sqlite:////etc/other.db",
+        "sqlite://",
+        "not a url hunter2",
+    ],
+)
+def test_connections_that_are_not_allowed_are_refused_without_showing_them(
+    url: str, warehouse: Path, make_source: MakeSource
+) -> None:
+    with pytest.raises(SourceNotAllowed) as refusal:
+        make_source("sql", query="SELECT 1", secrets={"url": url})
+    assert refusal.value.field == "secrets.url"
+    assert "hunter2" not in refusal.value.message
+
+
+def test_hosts_of_warehouses_can_be_listed(settings: Settings, make_source: MakeSource) -> None:
+    settings.SOURCE_SQL_HOSTS = ["warehouse.example"]
+    make_source(
+        "sql", query="SELECT 1", secrets={"url": "postgresql+psycopg://u@warehouse.example/d"}
+    )
+    with pytest.raises(SourceNotAllowed, match="SOURCE_SQL_HOSTS"):
+        make_source("sql", query="SELECT 1", secrets={"url": "postgresql+psycopg://u@other/d"})
+
+
+def test_secrets_are_nowhere_but_sealed(
+    make_source: MakeSource,
+    principal: Principal,
+    failed_read: Callable[[Source], Job],
+    free_port: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = f"postgresql+psycopg://u:hunter2@127.0.0.1:{free_port}/db"
+    source = make_source("sql", query="SELECT 1", secrets={"url": url})
+    job = failed_read(source)
+    assert job.error_code == "source_unreachable"
+    services.change_source(
+        principal=principal,
+        source=source,
+        terms=terms_of(source),
+        secrets={"url": url.replace("hunter2", "hunter23")},
+    )
+    source.refresh_from_db()
+    assert source.secrets["url"].count("hunter23") == 1
+    with pytest.raises(SourceUnreachable):
+        services.check_source(principal=principal, source=source)
+    everything = [
+        *(str(row) for row in Job.objects.values()),
+        *(str(row) for row in AuditEvent.objects.values()),
+        *(str(row) for row in Source.objects.values()),
+        *(str(row) for row in SourceRun.objects.values()),
+        caplog.text,
+        repr(source.__dict__),
+    ]
+    assert not any("hunter2" in text for text in everything)
+    assert AuditEvent.objects.get(action="source.changed").changes == {"secrets": ["url"]}
+
+
+@pytest.fixture
+def sales_schema() -> Iterator[str]:
+    """A schema of the test's own in the PostgreSQL database, seen by other connections."""
+    if connection.vendor != "postgresql":
+        pytest.skip("needs DATABASE_URL of PostgreSQL")
+    import psycopg
+
+    named = connection.get_connection_params()
+    place = {
+        key: named[key] for key in ("dbname", "user", "password", "host", "port") if key in named
+    }
+    place["dbname"] = connection.settings_dict["NAME"]
+    with psycopg.connect(**place, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA IF EXISTS shop CASCADE")
+        admin.execute("CREATE SCHEMA shop")
+        admin.execute(
+            "CREATE TABLE shop.sales (id bigint, name text, price numeric(9,2), n numeric(6,0),"
+            " paid boolean, day date, at timestamp, seen timestamptz, tags jsonb, big numeric)"
+        )
+        admin.execute(
+            "INSERT INTO shop.sales SELECT i, 'item ' || i || ' 50%', i + 0.25, i, i % 2 = 0,"
+            " DATE '2026-01-01' + i::int, TIMESTAMP '2026-01-01 00:00:00.000001' + i * INTERVAL '1 hour',"
+            " '2026-01-01T00:00:00+02', '{\"a\": 1}', 0.5 FROM generate_series(1, 25000) AS i"
+        )
+        yield (
+            f"postgresql+psycopg://{place.get('user', '')}:{place.get('password', '')}"
+            f"@{place.get('host') or '127.0.0.1'}:{place.get('port') or 5432}/{place['dbname']}"
+        )
+        admin.execute("DROP SCHEMA shop CASCADE")
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_query_against_postgresql_is_streamed_and_goes_on_at_the_watermark(
+    sales_schema: str,
+    make_source: MakeSource,
+    read_source: Callable[[Source], SourceRun],
+    principal: Principal,
+) -> None:
+    import psycopg
+
+    source = make_source(
+        "sql",
+        query="SELECT * FROM shop.sales WHERE name LIKE '%50%' ORDER BY id",
+        mode="append",
+        watermark_column="at",
+        secrets={"url": sales_schema},
+    )
+    assert len(services.check_source(principal=principal, source=source).rows) == 20
+    version = version_of(read_source(source))
+    assert version.row_count == 25_000
+    types = {column["name"]: column["type"] for column in version.schema["columns"]}
+    assert types == {
+        "id": "integer",
+        "name": "string",
+        "price": "number",
+        "n": "integer",
+        "paid": "boolean",
+        "day": "timestamp",
+        "at": "timestamp",
+        "seen": "timestamp",
+        "tags": "string",
+        "big": "number",
+    }
+    first = lake.preview(version, offset=0, limit=1).to_pylist()[0]
+    assert first["at"].isoformat() == "2026-01-01T01:00:00.000001+00:00"
+    assert first["seen"].isoformat() == "2025-12-31T22:00:00+00:00"
+    assert (first["price"], first["tags"]) == (1.25, '{"a": 1}')
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
+    with psycopg.connect(sales_schema.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(
+            "INSERT INTO shop.sales (id, name, at) VALUES (0, 'late 50%', '2027-01-01'), "
+            "(1, 'early 50%', '2020-01-01')"
+        )
+        assert read_source(source).rows == (0 if _hours(25_000) > "2027-01-01" else 1)
+        admin.execute("INSERT INTO shop.sales (id, name, at) VALUES (0, 'x 50%', '2050-01-01')")
+        assert read_source(source).rows == 1
+    by_name = make_source(
+        "sql",
+        name="by name",
+        query="SELECT name FROM shop.sales WHERE id < 4",
+        mode="append",
+        watermark_column="name",
+        secrets={"url": sales_schema},
+    )
+    assert DatasetVersion.objects.filter(source__name=by_name.name).count() == 0
+
+
+def _hours(count: int) -> str:
+    from datetime import datetime, timedelta
+
+    return (datetime(2026, 1, 1) + timedelta(hours=count)).isoformat()  # noqa: DTZ001
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("DELETE FROM shop.sales RETURNING id", "refuses"),
+        ("SELECT 1) AS x; DROP TABLE shop.sales; SELECT * FROM (SELECT 1", "refuses"),
+        ("SELECT nextval('shop.counter')", "read-only"),
+        ("SELECT pg_sleep(30)", "too long"),
+        ("SELECT 12345678901234567890.123456789::numeric AS x", "does not fit"),
+        ("SELECT set_config('transaction_read_only', 'off', false)", "read-write"),
+        ("SELECT 1 AS a, 2 AS a", ""),
+    ],
+)
+def test_postgresql_is_only_read_and_not_for_long(
+    query: str,
+    says: str,
+    sales_schema: str,
+    make_source: MakeSource,
+    principal: Principal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import psycopg
+
+    monkeypatch.setattr("datasets.sources.warehouse._LOOK_SECONDS", 0.5)
+    with psycopg.connect(sales_schema.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute("CREATE SEQUENCE shop.counter")
+        source = make_source("sql", query=query, secrets={"url": sales_schema})
+        with pytest.raises(DomainError) as refusal:
+            services.check_source(principal=principal, source=source)
+        assert says in refusal.value.message
+        assert isinstance(refusal.value, (QueryRefused, Invalid))
+        count = admin.execute("SELECT count(*) FROM shop.sales").fetchone()
+        assert count == (25_000,)
