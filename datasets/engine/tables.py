@@ -118,6 +118,7 @@ def connect(limits: EngineLimits) -> DuckDBPyConnection:
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 
