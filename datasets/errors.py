@@ -454,3 +454,10 @@ class RecipeOvertaken(Conflict):
 
     code = "recipe_overtaken"
     title = "The recipe was changed meanwhile"
+
+
+class NoRetentionPolicy(NotFound):
+    """A dataset without a retention policy is asked for it, or to follow it."""
+
+    code = "no_retention_policy"
+    title = "The dataset has no retention policy"

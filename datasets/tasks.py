@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets.execution import collecting, profiling
+from datasets.execution import collecting, profiling, upkeep
 
 
 @shared_task(name="datasets.tasks.profile_new_versions")
@@ -17,3 +17,9 @@ def profile_new_versions() -> None:
 def collect_on_schedule(source_id: int) -> None:
     """Read the source that a row of django-celery-beat is due for."""
     collecting.start_on_schedule(source_id)
+
+
+@shared_task(name="datasets.tasks.keep_house")
+def keep_house() -> None:
+    """Queue today's retention runs and compactions."""
+    upkeep.keep_house()

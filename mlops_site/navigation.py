@@ -52,6 +52,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:datasets_versioncomparison_changelist"),
             },
             {
+                "title": "Retention",
+                "icon": "auto_delete",
+                "link": reverse_lazy("admin:datasets_retentionpolicy_changelist"),
+            },
+            {
                 "title": "Sharing",
                 "icon": "share",
                 "link": reverse_lazy("admin:datasets_datasetgrant_changelist"),

@@ -316,6 +316,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20, "queue": "default"},
     },
+    "retention and compaction of datasets": {
+        "task": "datasets.tasks.keep_house",
+        "schedule": 6 * 3600.0,  # each does its work once a day: keys see to it
+        "options": {"expires": 3600, "queue": "default"},
+    },
     "scheduled drift reports": {
         "task": "monitoring.tasks.run_scheduled_reports",
         "schedule": 3600.0,
@@ -336,6 +341,8 @@ JOB_HANDLERS = {
     "profile": "datasets.execution.profiling.profile_version",
     "check_version": "datasets.execution.checking.check_version",
     "collect": "datasets.execution.collecting.collect",
+    "retention": "datasets.execution.upkeep.apply_retention",
+    "compact_dataset": "datasets.execution.upkeep.compact_dataset",
     "train": "training.execution.train",
     "evaluate": "models_registry.execution.evaluate",
     "drift_report": "monitoring.execution.reporting.drift_report",
@@ -361,6 +368,11 @@ JOB_STALE_SECONDS = env.float("JOB_STALE_SECONDS", default=35.0)
 JOB_TIME_LIMIT_SECONDS = env.float("JOB_TIME_LIMIT_SECONDS", default=3600.0)
 JOB_MEMORY_LIMIT_BYTES = env.int("JOB_MEMORY_LIMIT_BYTES", default=4 * 1024**3)
 
+#: Files that a version gave up stay this long, for jobs that have written rows and not recorded them yet.
+LAKE_GRACE_HOURS = env.int("LAKE_GRACE_HOURS", default=24)
+#: A dataset is compacted on its own after so many appends within the days after.
+COMPACT_AFTER_APPENDS = env.int("COMPACT_AFTER_APPENDS", default=8)
+COMPACT_LOOKBACK_DAYS = env.int("COMPACT_LOOKBACK_DAYS", default=30)
 #: Versions up to this many rows are profiled without being asked for; larger ones by one click.
 AUTO_PROFILE_MAX_ROWS = env.int("AUTO_PROFILE_MAX_ROWS", default=2_000_000)
 # --- Sources --------------------------------------------------------------------------------------

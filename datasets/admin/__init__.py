@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datasets.admin.comparisons import VersionComparisonAdmin
 from datasets.admin.datasets import DatasetAdmin
+from datasets.admin.retention import RetentionPolicyAdmin
 from datasets.admin.sharing import DatasetGrantAdmin
 from datasets.admin.versions import DatasetVersionAdmin
 
-__all__ = ["DatasetAdmin", "DatasetGrantAdmin", "DatasetVersionAdmin", "VersionComparisonAdmin"]
+__all__ = [
+    "DatasetAdmin",
+    "DatasetGrantAdmin",
+    "DatasetVersionAdmin",
+    "RetentionPolicyAdmin",
+    "VersionComparisonAdmin",
+]

@@ -25,6 +25,7 @@ from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messag
 from core.errors import DomainError
 from datasets import services
 from datasets.admin.parts import version_link
+from datasets.admin.retention import CompactionMixin
 from datasets.admin.schemas import SchemaPagesMixin
 from datasets.admin.sharing import GrantInline, ShareForm
 from datasets.admin.sql_pages import SqlPagesMixin
@@ -71,7 +72,7 @@ class VersionInline(ReadOnlyAdminMixin, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Dataset)
-class DatasetAdmin(SqlPagesMixin, SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
+class DatasetAdmin(CompactionMixin, SqlPagesMixin, SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
     """Named tables of the lake."""
 
     form = DatasetForm
@@ -94,6 +95,7 @@ class DatasetAdmin(SqlPagesMixin, SchemaPagesMixin, AskingAdminMixin, ModelAdmin
         "edit_schema",
         "at_moment",
         "share",
+        "compact",
         "delete_dataset",
     ]
     actions_row: ClassVar[list[str]] = ["upload_file"]

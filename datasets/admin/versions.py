@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
@@ -12,21 +12,22 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_asking import AskingAdminMixin, Question
+from accounts.admin_asking import Question
 from accounts.principals import Principal
 from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from datasets import services
 from datasets.admin.profile_pages import ProfilePageMixin
+from datasets.admin.retention import HoldMixin
 from datasets.admin.row_pages import RowPagesMixin, rows_section
-from datasets.models import NEXT_STATUSES, Dataset, DatasetVersion, Use, VersionStatus
+from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
 from datasets.presentation import column_cards, size_text
 from datasets.selectors import datasets_usable_in
 
 
 @admin.register(DatasetVersion)
 class DatasetVersionAdmin(
-    RowPagesMixin, ProfilePageMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin
+    RowPagesMixin, ProfilePageMixin, ReadOnlyAdminMixin, HoldMixin, ModelAdmin
 ):
     """Pinned states of datasets."""
 
@@ -44,10 +45,17 @@ class DatasetVersionAdmin(
     list_filter = ("status", "dataset__project", "dataset")
     search_fields = ("dataset__name", "sha256")
     list_select_related = ("dataset", "created_by")
-    actions_detail: ClassVar[list[str]] = ["deep_profile", "compare", "archive", "restore"]
+    actions_detail: ClassVar[list[str]] = [
+        "deep_profile",
+        "compare",
+        "archive",
+        "restore",
+        "hold",
+        "release",
+    ]
     change_form_outer_after_template = "admin/datasets/version_content.html"
     fieldsets = (
-        (None, {"fields": ("name", "state", "rows", "columns", "size", "sha256")}),
+        (None, {"fields": ("name", "state", "rows", "columns", "size", "sha256", "kept")}),
         (
             "Origin",
             {"fields": ("origin", "dataset", "parent", "job", "created_by", "created_at")},
@@ -118,6 +126,12 @@ class DatasetVersionAdmin(
     def digest(self, version: DatasetVersion) -> str:
         return version.sha256[:12] or "–"
 
+    @display(description="Retention")
+    def kept(self, version: DatasetVersion) -> str:
+        if version.status == VersionStatus.PURGED:
+            return f"The rows were removed on {version.purged_at:%Y-%m-%d %H:%M} UTC"
+        return f"held: {version.hold_reason}" if version.hold_reason else "as the policy says"
+
     @display(description="Source")
     def origin(self, version: DatasetVersion) -> str:
         source = version.source
@@ -127,14 +141,6 @@ class DatasetVersionAdmin(
             if source.get(key)
         ]
         return ", ".join(said) or "–"
-
-    def offered(self, request: HttpRequest, row: DatasetVersion) -> Collection[str]:
-        """Return the profile, the comparison, and the move that the services would not refuse."""
-        looks = ("deep_profile", "compare") if row.has_rows else ("deep_profile",)
-        if row.status == VersionStatus.ARCHIVED:
-            return (*looks, "restore") if row.has_rows else looks
-        onward = NEXT_STATUSES[VersionStatus(row.status)]
-        return (*looks, "archive") if VersionStatus.ARCHIVED in onward else looks
 
     @action(description="Archive", url_path="archive", permissions=["edit"], icon="archive")
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -27,6 +27,14 @@ from datasets.api.views.checks import (
 from datasets.api.views.comparisons import ComparisonView, DatasetComparisonsView
 from datasets.api.views.profiles import VersionProfileView
 from datasets.api.views.recipes import RecipeStepKindsView, RecipeViewSet
+from datasets.api.views.retention import (
+    CompactionView,
+    RetentionPoliciesView,
+    RetentionPolicyView,
+    RetentionPreviewView,
+    RetentionRunView,
+    VersionHoldView,
+)
 from datasets.api.views.schemas import (
     DatasetSchemaActivationView,
     DatasetSchemaHistoryView,
@@ -68,6 +76,32 @@ urlpatterns = [
         "dataset-versions/<int:version_id>/profile/",
         VersionProfileView.as_view(),
         name="dataset-version-profile",
+    ),
+    path(
+        "dataset-versions/<int:version_id>/hold/",
+        VersionHoldView.as_view(),
+        name="dataset-version-hold",
+    ),
+    path("retention-policies/", RetentionPoliciesView.as_view(), name="retention-policies"),
+    path(
+        "datasets/<int:dataset_id>/retention/",
+        RetentionPolicyView.as_view(),
+        name="dataset-retention",
+    ),
+    path(
+        "datasets/<int:dataset_id>/retention/preview/",
+        RetentionPreviewView.as_view(),
+        name="dataset-retention-preview",
+    ),
+    path(
+        "datasets/<int:dataset_id>/retention/run/",
+        RetentionRunView.as_view(),
+        name="dataset-retention-run",
+    ),
+    path(
+        "datasets/<int:dataset_id>/compact/",
+        CompactionView.as_view(),
+        name="dataset-compact",
     ),
     path(
         "datasets/<int:dataset_id>/versions/",

@@ -12,6 +12,7 @@ from datasets.models.datasets import Dataset
 from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
 from datasets.models.profiles import VersionProfile
 from datasets.models.recipes import Recipe, RecipeRevision
+from datasets.models.retention import RetentionPolicy
 from datasets.models.schemas import DatasetSchema
 from datasets.models.sources import (
     NEXT_OUTCOMES,
@@ -38,6 +39,7 @@ __all__ = [
     "GrantLevel",
     "Recipe",
     "RecipeRevision",
+    "RetentionPolicy",
     "RunOutcome",
     "Severity",
     "Source",

@@ -20,14 +20,17 @@ class VersionStatus(models.TextChoices):
     READY = "ready", "Ready"
     FAILED = "failed", "Failed"
     ARCHIVED = "archived", "Archived"
+    PURGED = "purged", "Purged"
 
 
-#: A failed version becomes ready when its job is tried again and succeeds.
+#: A failed version becomes ready when its job is tried again and succeeds. A purged version has lost its
+#: rows for good; its row stays, so that lineage still answers.
 NEXT_STATUSES: Mapping[VersionStatus, frozenset[VersionStatus]] = {
     VersionStatus.BUILDING: frozenset({VersionStatus.READY, VersionStatus.FAILED}),
     VersionStatus.READY: frozenset({VersionStatus.ARCHIVED}),
     VersionStatus.FAILED: frozenset({VersionStatus.READY, VersionStatus.ARCHIVED}),
-    VersionStatus.ARCHIVED: frozenset({VersionStatus.READY}),
+    VersionStatus.ARCHIVED: frozenset({VersionStatus.READY, VersionStatus.PURGED}),
+    VersionStatus.PURGED: frozenset(),
 }
 
 
@@ -56,6 +59,10 @@ class DatasetVersion(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    purged_at = models.DateTimeField(null=True, blank=True)
+    #: Why retention must never touch the version; empty: it may.
+    hold_reason = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
         ordering: ClassVar[list[str]] = ["dataset", "-number"]

@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
+from core.clock import now
 from core.errors import NotFound
 from datasets.errors import (
     IllegalVersionMove,
@@ -87,7 +88,8 @@ def _move(
         raise IllegalVersionMove(f"{locked} is {locked.status}, not {only_from.value}.")
     locked.check_move(to)
     before, locked.status = locked.status, to
-    locked.save(update_fields=["status"])
+    locked.archived_at = now() if to is VersionStatus.ARCHIVED else None
+    locked.save(update_fields=["status", "archived_at"])
     audit.record(
         principal=principal,
         action=f"dataset_version.{to.value}",
