@@ -76,6 +76,11 @@ class RecipePreview:
     steps: list[StepOutcome]
 
     @property
+    def sides(self) -> list[tuple[str, Side]]:
+        """Both sides with their headings."""
+        return [("Before", self.before), ("After", self.after)]
+
+    @property
     def is_complete(self) -> bool:
         """Whether every step went well."""
         return all(one.status == "done" for one in self.steps)

@@ -68,6 +68,11 @@ NAVIGATION: list[dict[str, Any]] = [
         "separator": True,
         "items": [
             {
+                "title": "Recipes",
+                "icon": "blender",
+                "link": reverse_lazy("admin:datasets_recipe_changelist"),
+            },
+            {
                 "title": "Training runs",
                 "icon": "model_training",
                 "link": reverse_lazy("admin:training_trainingrun_changelist"),

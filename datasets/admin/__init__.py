@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datasets.admin.comparisons import VersionComparisonAdmin
 from datasets.admin.datasets import DatasetAdmin
+from datasets.admin.recipes import RecipeAdmin
 from datasets.admin.retention import RetentionPolicyAdmin
 from datasets.admin.sharing import DatasetGrantAdmin
 from datasets.admin.versions import DatasetVersionAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "DatasetAdmin",
     "DatasetGrantAdmin",
     "DatasetVersionAdmin",
+    "RecipeAdmin",
     "RetentionPolicyAdmin",
     "VersionComparisonAdmin",
 ]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from datasets.recipes import moment_texts
 from datasets.schema import ColumnType, NotAValue, coerce
 from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.errors import MOST_COMPLAINTS, InputRefused, RowComplaint
@@ -145,7 +146,10 @@ def columns_from_frame(signature: Signature, frame: pd.DataFrame) -> Columns:
         )
     texts = []
     for field in signature.text:
-        values = frame[field.name].astype(object)
+        column = frame[field.name]
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            column = pd.Series(moment_texts(column), dtype=object).replace("", None)
+        values = column.astype(object)
         texts.append(values.where(values.notna(), None).tolist())
     return _finish(signature, numeric, tuple(texts), count)
 

@@ -78,6 +78,9 @@ def _column(values: pd.Series[Any], kind: pa.DataType, name: str) -> pa.Array:
             return _numbers(values, whole=pa.types.is_integer(kind))
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             return pa.array([None if pd.isna(v) else str(v) for v in values], type=kind)
+        if pa.types.is_timestamp(kind):
+            moments = pd.to_datetime(values, format="ISO8601", utc=True)
+            return pa.array(moments, from_pandas=True).cast(kind)
         return pa.array(values.tolist(), type=kind, from_pandas=True)
     except (ValueError, TypeError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UnusableRowsError(f"A value of '{name}' is no {kind}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +169,9 @@ def prepare(request: Request, labels: Labels, *, job_id: str) -> Material:
             labelled_table(rows, schema=base.schema, features=features, target=request.target)
             for rows in (split.older, split.newest)
         )
-        training = extended_table(base, older)
+        training = _with_moments(
+            extended_table(base, older), base.num_rows, split.older, request.champion.spec
+        )
         kept_back = extended_table(training.slice(0, 0), newest)
     except UnusableRowsError as error:
         raise LabelledRowsUnusable(str(error)) from error
@@ -180,6 +183,22 @@ def prepare(request: Request, labels: Labels, *, job_id: str) -> Material:
         transaction_id=f"{job_id}:{data.pk}:{_digest(split.older)}",
         labels_through=str(split.older["prediction_id"].iloc[-1]),
     )
+
+
+def _with_moments(
+    table: pa.Table, base_rows: int, rows: pd.DataFrame, spec: Mapping[str, Any]
+) -> pa.Table:
+    """Let the further rows be as old as their predictions, where time splits and clients do not send it."""
+    policy = spec.get("split") or {}
+    name = policy.get("column")
+    if policy.get("policy") != "time" or name in spec["features"] or "at" not in rows:
+        return table
+    kind = table.schema.field(name).type
+    moments = pa.array(pd.to_datetime(rows["at"], utc=True), from_pandas=True).cast(
+        kind, safe=False
+    )
+    column = pa.chunked_array([*table.column(name).slice(0, base_rows).chunks, moments], type=kind)
+    return table.set_column(table.schema.get_field_index(name), name, column)
 
 
 def _digest(rows: pd.DataFrame) -> str:

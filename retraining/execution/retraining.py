@@ -172,7 +172,7 @@ def _fit(
 
     return fit_version(
         spec,
-        material.training.select([*spec.features, spec.target]),
+        material.training.select(list(spec.columns)),
         types={column.name: column.type for column in written.schema},
         progress=tell,
     )
