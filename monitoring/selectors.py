@@ -84,12 +84,12 @@ def joined_with_predictions(*, endpoint: Endpoint, labels: pd.DataFrame) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        One column for each feature, and ``prediction_id``, ``label``, ``prediction``,
-        ``model_version_id``, ``at`` and ``received_at``. Labels whose prediction is not in the lake yet are
-        left out.
+        Columns ``prediction_id``, ``label``, ``prediction``, ``model_version_id``, ``at``, ``received_at``
+        and ``features``: a dictionary in each row, so that a feature may have any name, also one of
+        these. Labels whose prediction is not in the lake yet are left out.
     """
     kept = ["prediction_id", "label", "model_version_id", "at", "received_at"]
-    empty = pd.DataFrame(columns=[*kept, "prediction"])
+    empty = pd.DataFrame(columns=[*kept, "prediction", "features"])
     if labels.empty:
         return empty
     window = predictions(
@@ -106,9 +106,10 @@ def joined_with_predictions(*, endpoint: Endpoint, labels: pd.DataFrame) -> pd.D
     )
     if joined.empty:
         return empty
-    features = pd.DataFrame.from_records([orjson.loads(text) for text in joined["features"]])
-    known = joined[kept].assign(prediction=[orjson.loads(text) for text in joined["prediction"]])
-    return pd.concat([features.drop(columns=known.columns, errors="ignore"), known], axis=1)
+    return joined[kept].assign(
+        prediction=[orjson.loads(text) for text in joined["prediction"]],
+        features=[orjson.loads(text) for text in joined["features"]],
+    )
 
 
 def numeric_columns(signature: Signature) -> dict[str, bool]:

@@ -123,10 +123,9 @@ def _table(endpoint: Endpoint, rows: pd.DataFrame) -> pa.Table:
     if taken:
         raise SourceNotAllowed(f"The model has a column named {taken.pop()!r} of its own.")
     schema = Schema.from_dict(champion.dataset_version.schema).to_arrow()
-    whole = rows.reindex(columns=[*rows.columns, *(f for f in features if f not in rows.columns)])
     try:
         table = labelled_table(
-            whole, schema=schema, features=features, target=str(champion.spec["target"])
+            rows, schema=schema, features=features, target=str(champion.spec["target"])
         )
     except UnusableRowsError as error:
         raise TrafficUnusable(str(error)) from error

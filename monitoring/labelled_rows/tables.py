@@ -24,7 +24,8 @@ def labelled_table(
     Parameters
     ----------
     rows
-        Feature columns and ``label``.
+        Columns ``label`` and ``features``: a dictionary in each row, so that a feature may have any
+        name, also ``label`` or ``prediction_id``.
     schema
         That of the champion's dataset version.
 
@@ -38,7 +39,7 @@ def labelled_table(
     if absent:
         raise UnusableRowsError(f"The training data has no column '{absent[0]}'.")
     arrays = [
-        _column(rows["label" if name == target else name], schema.field(name).type, name)
+        _column(_values(rows, None if name == target else name), schema.field(name).type, name)
         for name in names
     ]
     return pa.Table.from_arrays(arrays, names=names)
@@ -59,6 +60,13 @@ def extended_table(base: pa.Table, extra: pa.Table) -> pa.Table:
         return pa.concat_tables([plain, extra], promote_options="permissive").combine_chunks()
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UnusableRowsError(f"The labelled rows do not fit: {error}") from error
+
+
+def _values(rows: pd.DataFrame, feature: str | None) -> pd.Series[Any]:
+    """Return a feature of all rows, null where a row does not have it; their labels for None."""
+    if feature is None:
+        return rows["label"]
+    return pd.Series([one.get(feature) for one in rows["features"]])
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

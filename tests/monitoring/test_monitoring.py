@@ -232,7 +232,7 @@ def test_labelled_predictions_come_in_the_order_of_their_labels(
     rows = labelled_predictions(endpoint=endpoint, newest=10)
     assert rows["prediction_id"].tolist() == [ids[index] for index in order]
     assert rows["label"].tolist() == [truth[index] for index in order]
-    assert set(FEATURES) <= set(rows.columns)
+    assert all(set(FEATURES) == set(one) for one in rows["features"])
     assert labelled_predictions(endpoint=endpoint, newest=2)["prediction_id"].tolist() == [
         ids[index] for index in order[1:]
     ]

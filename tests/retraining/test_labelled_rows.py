@@ -42,9 +42,12 @@ def rows(**changes: list[object]) -> pd.DataFrame:
         "income": [None, 2.0],
         "member": [None, True],
         "city": ["c", None],
-        "label": ["yes", "no"],
+        **changes,
     }
-    return pd.DataFrame({**columns, **changes})
+    features = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    return pd.DataFrame({"label": ["yes", "no"], "features": features})
 
 
 @given(
@@ -90,6 +93,18 @@ def test_a_fraction_among_whole_numbers_turns_the_column_into_fractions() -> Non
     extra = labelled_table(rows(age=[50.5, 60]), schema=BASE.schema, features=FEATURES, target="y")
     joined = extended_table(BASE, extra)
     assert joined.column("age").to_pylist() == [30.0, 40.0, 50.5, 60.0]
+
+
+def test_a_feature_may_have_the_name_of_what_the_log_keeps_beside_it() -> None:
+    names = ["label", "prediction_id", "prediction", "model_version_id", "at", "features"]
+    base = pa.table({**{name: pa.array([0.0]) for name in names}, "y": pa.array(["no"])})
+    known: dict[str, list[object]] = {
+        name: [float(number), 7.0] for number, name in enumerate(names)
+    }
+    extra = labelled_table(rows(**known), schema=base.schema, features=names, target="y")
+    assert extra.column("y").to_pylist() == ["yes", "no"]
+    for number, name in enumerate(names):
+        assert extra.column(name).to_pylist() == [float(number), 7.0]
 
 
 def test_a_value_of_another_type_names_its_column() -> None:
