@@ -127,6 +127,10 @@ class BlobStore:
             raise BlobCorrupt(f"The file {digest[:12]}… is damaged.", digest=digest)
         return data
 
+    def remove(self, digest: str) -> None:
+        """Remove a blob that nothing refers to any more; it does not matter whether there is one."""
+        self._storage.delete(self._name(digest))
+
     def local_path(self, digest: str, folder: Path) -> Path:
         """Write a verified copy of a blob into ``folder`` and return its path."""
         target = folder / digest

@@ -167,6 +167,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+            # What is deleted or overwritten is gone from the file, too.
+            "PRAGMA secure_delete=ON;"
         ),
     }
 else:
@@ -337,6 +339,9 @@ CELERY_BEAT_SCHEDULE = {
 
 JOB_HANDLERS = {
     "compare_versions": "datasets.execution.comparison.compare",
+    "search_subject": "datasets.execution.erasure.search_subject",
+    "erase_subject": "datasets.execution.erasure.erase_subject",
+    "verify_version": "datasets.execution.erasure.verify_version",
     "ingest": "datasets.execution.ingestion.ingest",
     "profile": "datasets.execution.profiling.profile_version",
     "check_version": "datasets.execution.checking.check_version",
@@ -350,6 +355,8 @@ JOB_HANDLERS = {
 }
 JOB_FAILURE_HANDLERS = {
     "compare_versions": "datasets.execution.comparison.compare_failed",
+    "search_subject": "datasets.execution.erasure.search_failed",
+    "erase_subject": "datasets.execution.erasure.erase_failed",
     "ingest": "datasets.execution.ingestion.ingest_failed",
     "collect": "datasets.execution.collecting.collect_failed",
     "train": "training.execution.train_failed",
@@ -404,6 +411,19 @@ SOURCE_SQL_SECONDS = env.float("SOURCE_SQL_SECONDS", default=1800.0)
 SOURCE_LOOK_BYTES = env.int("SOURCE_LOOK_BYTES", default=64 * 1024**2)
 #: Labels younger than this wait for the next run of a traffic source: others may still be on their way.
 SOURCE_TRAFFIC_SETTLE_SECONDS = env.float("SOURCE_TRAFFIC_SETTLE_SECONDS", default=30.0)
+
+# --- Erasure of data subjects -------------------------------------------------------------------------
+
+#: Modules with ``find`` and ``erase`` (datasets.erasure.SubjectStore), from the top of the house downwards:
+#: what lies above is found through what lies below, so the datasets come last.
+SUBJECT_STORES = [
+    "retraining.execution.erasure",
+    "monitoring.execution.erasure",
+    "serving.execution.erasure",
+    "models_registry.execution.erasure",
+    "experiments.execution.erasure",
+    "datasets.execution.erasure.store",
+]
 
 # --- Processes ------------------------------------------------------------------------------------
 
@@ -487,6 +507,7 @@ SPECTACULAR_SETTINGS = {
         "JobStatusEnum": "jobs.models.JobStatus",
         "DatasetVersionStatusEnum": "datasets.models.VersionStatus",
         "VersionComparisonStatusEnum": "datasets.models.ComparisonStatus",
+        "ErasureStatusEnum": "datasets.models.ErasureStatus",
         "GrantLevelEnum": "datasets.models.GrantLevel",
         "RunStatusEnum": "experiments.models.RunStatus",
         "ModelVersionStatusEnum": "models_registry.models.VersionStatus",

@@ -114,6 +114,12 @@ class ModelVersion(models.Model):
     runtime = models.CharField(max_length=32, default="native")
     runtime_report = models.JSONField(default=dict)
     reference_digest = models.CharField(max_length=64, blank=True, default="")
+    erasure_affected_at = models.DateTimeField(
+        null=True, blank=True, help_text="When rows that it was trained on were erased."
+    )
+    erasure_marks = models.JSONField(
+        default=dict, help_text="How many of those rows each erasure removed, by its reference."
+    )
     metrics = models.JSONField(default=dict)
     baseline_metrics = models.JSONField(default=dict)
     seed = models.BigIntegerField(default=0)

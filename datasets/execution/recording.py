@@ -12,7 +12,7 @@ from django.db.models import Max
 
 from accounts import audit
 from accounts.principals import Principal
-from datasets.errors import AppendOvertaken
+from datasets.errors import AppendOvertaken, RowsMoved
 from datasets.execution.writing import WrittenVersion
 from datasets.models import Dataset, DatasetVersion, VersionStatus
 from datasets.selectors import latest_ready_version
@@ -75,6 +75,7 @@ def create_ready_version(
         ).first()
         if present is not None:
             return present
+    _check_generation(locked, written)
     version = DatasetVersion.objects.create(
         dataset=locked,
         number=next_number(locked),
@@ -100,6 +101,8 @@ def make_ready(
 
     Raises
     ------
+    RowsMoved
+        The dataset's table was written anew while the rows were being written to the former one.
     AppendOvertaken
         The rows were appended to a version that is no longer the newest ready one.
     IllegalVersionMove
@@ -108,6 +111,7 @@ def make_ready(
     dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
     locked = DatasetVersion.objects.select_for_update().get(pk=version.pk)
     locked.check_move(VersionStatus.READY)
+    _check_generation(dataset, written)
     newest = latest_ready_version(dataset)
     if written.parent_id is not None and (newest is None or newest.pk != written.parent_id):
         raise AppendOvertaken(
@@ -121,6 +125,12 @@ def make_ready(
     locked.save()
     _tell(principal, locked)
     return locked
+
+
+def _check_generation(dataset: Dataset, written: WrittenVersion) -> None:
+    """Refuse rows that were written to a table which an erasure has replaced meanwhile."""
+    if dataset.lake_generation != written.lake_generation:
+        raise RowsMoved("Rows of the dataset were erased meanwhile. Try the job again.")
 
 
 def _measured(written: WrittenVersion) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -35,6 +35,7 @@ class WrittenVersion:
     schema: Schema
     profile: dict[str, Any] = field(repr=False)
     parent_id: int | None = None
+    lake_generation: int = 0
 
 
 def write_version(
@@ -111,12 +112,13 @@ def write_version(
         measured = _Measure(wanted)
         measured.read(path, written.delta_version, lambda part: tell(part, "measuring"))
     tell(1.0, "recording")
-    return measured.version(
+    version = measured.version(
         written,
         declared=active_schema(dataset),
         parent_id=None if base is None else base.pk,
         notes=_all_notes(notes),
     )
+    return replace(version, lake_generation=dataset.lake_generation)
 
 
 def _ignore(fraction: float, stage: str) -> None:

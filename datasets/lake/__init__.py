@@ -4,6 +4,7 @@ Nothing here may be *used* before a process has forked (the engine behind ``delt
 survive it); importing is harmless, because the engine is imported where it is called.
 """
 
+from datasets.lake.erasing import key_files, pinned_files, purge, rewrite_partition
 from datasets.lake.feed import ROW_COLUMN
 from datasets.lake.tables import (
     append,
@@ -17,6 +18,7 @@ from datasets.lake.tables import (
 )
 from datasets.lake.versions import (
     dataset_path,
+    generation_path,
     highest_value,
     iter_batches,
     iter_pinned,
@@ -26,6 +28,7 @@ from datasets.lake.versions import (
     read_pinned,
     read_table,
     remove_dataset,
+    remove_table,
 )
 from datasets.lake.writing import LakeWrite, write_version_rows
 
@@ -36,17 +39,23 @@ __all__ = [
     "compact",
     "dataset_path",
     "ensure_table",
+    "generation_path",
     "highest_value",
     "iter_batches",
     "iter_pinned",
+    "key_files",
     "open_table",
+    "pinned_files",
     "pinned_row_count",
     "pinned_size_bytes",
     "preview",
+    "purge",
     "read_pinned",
     "read_table",
     "read_window",
     "remove_dataset",
+    "remove_table",
+    "rewrite_partition",
     "table_path",
     "table_version",
     "transaction_number",

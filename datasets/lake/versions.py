@@ -9,6 +9,7 @@ clean-up, no vacuum), because a pinned version must stay readable.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +41,16 @@ _READ_AHEAD = 2
 
 def dataset_path(dataset: Dataset) -> str:
     """Return the address of a dataset's table."""
-    return table_path("datasets", str(dataset.pk))
+    return generation_path(dataset.pk, dataset.lake_generation)
+
+
+def generation_path(dataset_id: int, generation: int) -> str:
+    """Return the address of a dataset's table as it was written for the n-th time.
+
+    Each erasure writes the table anew, beside the former one, which is then removed.
+    """
+    name = str(dataset_id) if generation == 0 else f"{dataset_id}-{generation}"
+    return table_path("datasets", name)
 
 
 def read_table(version: DatasetVersion, columns: Sequence[str] | None = None) -> pa.Table:
@@ -205,19 +215,30 @@ def highest_value(path: str, delta_version: int, column: str, *, from_row: int =
     return highest
 
 
-def remove_dataset(dataset_id: int) -> None:
+def remove_dataset(dataset_id: int, *, generation: int = 0) -> None:
     """Delete the table of a dataset that no longer has a row in the database.
 
     When object storage is away just then, the table stays behind; the log says which.
     """
-    path = table_path("datasets", str(dataset_id))
-    if not is_object(path):
-        shutil.rmtree(path, ignore_errors=True)
-        return
     try:
-        remove_folder(path)
+        remove_table(generation_path(dataset_id, generation))
     except OSError:
         logger.exception("the rows of the deleted dataset %s stay behind", dataset_id)
+
+
+def remove_table(path: str) -> None:
+    """Delete a table with all its files; it does not matter whether there is one.
+
+    Raises
+    ------
+    OSError
+        Object storage does not answer, or a file cannot be removed.
+    """
+    if is_object(path):
+        remove_folder(path)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
 
 
 def _open_pinned(path: str, delta_version: int) -> DeltaTable:

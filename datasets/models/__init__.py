@@ -9,6 +9,12 @@ from datasets.models.comparisons import (
     VersionComparison,
 )
 from datasets.models.datasets import Dataset
+from datasets.models.erasure import (
+    NEXT_ERASURE_STATUSES,
+    ErasureRequest,
+    ErasureStatus,
+    VersionErasure,
+)
 from datasets.models.grants import LEVEL_USES, DatasetGrant, GrantLevel, Use
 from datasets.models.profiles import VersionProfile
 from datasets.models.recipes import Recipe, RecipeRevision
@@ -27,6 +33,7 @@ from datasets.models.versions import NEXT_STATUSES, DatasetVersion, VersionStatu
 __all__ = [
     "LEVEL_USES",
     "NEXT_COMPARISON_STATUSES",
+    "NEXT_ERASURE_STATUSES",
     "NEXT_OUTCOMES",
     "NEXT_STATUSES",
     "CheckResult",
@@ -36,6 +43,8 @@ __all__ = [
     "DatasetGrant",
     "DatasetSchema",
     "DatasetVersion",
+    "ErasureRequest",
+    "ErasureStatus",
     "GrantLevel",
     "Recipe",
     "RecipeRevision",
@@ -50,6 +59,7 @@ __all__ = [
     "Verdict",
     "VersionBlock",
     "VersionComparison",
+    "VersionErasure",
     "VersionProfile",
     "VersionStatus",
 ]

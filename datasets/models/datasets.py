@@ -24,6 +24,11 @@ class Dataset(models.Model):
         related_name="derived",
         help_text="Holds rows of this dataset of another project: the grant says what may be done.",
     )
+    lake_generation = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="How often the table was written anew, to erase rows; part of its address.",
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

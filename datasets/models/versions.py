@@ -52,6 +52,10 @@ class DatasetVersion(models.Model):
     schema = models.JSONField(default=dict)
     profile = models.JSONField(default=dict)
     source = models.JSONField(default=dict)
+    erasure_affected = models.BooleanField(
+        default=False,
+        help_text="Rows were erased; the history of the digest says how many and when.",
+    )
     job = models.ForeignKey(
         Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="dataset_versions"
     )

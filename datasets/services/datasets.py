@@ -104,7 +104,7 @@ def delete_dataset(*, principal: Principal, dataset: Dataset) -> None:
     uses = what_uses(locked)
     if uses:
         raise DatasetInUse(f"The dataset is used by {', '.join(uses)}.", uses=uses)
-    dataset_id, name = locked.pk, locked.name
+    dataset_id, name, generation = locked.pk, locked.name, locked.lake_generation
     files = [str(version.source.get("upload", "")) for version in locked.versions.all()]
     audit.record(principal=principal, action="dataset.deleted", target=locked, summary=name)
     locked.versions.update(parent=None)
@@ -115,7 +115,7 @@ def delete_dataset(*, principal: Principal, dataset: Dataset) -> None:
         raise DatasetInUse("Something was made from this dataset.") from error
 
     def clean_up() -> None:
-        lake.remove_dataset(dataset_id)
+        lake.remove_dataset(dataset_id, generation=generation)
         uploads.discard(files)
 
     transaction.on_commit(clean_up)

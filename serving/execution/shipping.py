@@ -29,6 +29,21 @@ _KEEP_HOURS = 2
 _CONFIGURATION = {"delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours"}
 
 
+@contextmanager
+def alone(root: Path) -> Iterator[bool]:
+    """Hold the lock of a log's shippers; gives False when another one is at work."""
+    root.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(root / "shipper.lock", os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
 class Shipper:
     """Ships the log below ``root``; only one works on a root at a time.
 
@@ -57,7 +72,7 @@ class Shipper:
             Some writers' or projects' predictions could not be shipped; all others were. Their files
             stay where they are, for the next time.
         """
-        with self._alone() as is_alone:
+        with alone(self._root) as is_alone:
             if not is_alone:
                 return 0
             shipped = 0
@@ -73,19 +88,6 @@ class Shipper:
         if errors:
             raise ExceptionGroup("some predictions could not be shipped", errors)
         return shipped
-
-    @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        self._root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._root / "shipper.lock", os.O_RDWR | os.O_CREAT, 0o640)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-        finally:
-            os.close(descriptor)
 
     def _ship_folder(self, folder: WriterFolder, errors: list[Exception]) -> int:
         folder.close_if_dead()

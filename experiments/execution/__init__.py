@@ -1,0 +1,1 @@
+"""Work of the experiments room that runs in jobs of other rooms."""
