@@ -42,6 +42,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:datasets_datasetversion_changelist"),
             },
             {
+                "title": "Data checks",
+                "icon": "rule",
+                "link": reverse_lazy("admin:datasets_datacheck_changelist"),
+            },
+            {
                 "title": "SQL",
                 "icon": "terminal",
                 "link": reverse_lazy("admin:datasets_dataset_sql"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datasets.admin.checks import DataCheckAdmin
 from datasets.admin.comparisons import VersionComparisonAdmin
 from datasets.admin.datasets import DatasetAdmin
 from datasets.admin.recipes import RecipeAdmin
@@ -10,6 +11,7 @@ from datasets.admin.sharing import DatasetGrantAdmin
 from datasets.admin.versions import DatasetVersionAdmin
 
 __all__ = [
+    "DataCheckAdmin",
     "DatasetAdmin",
     "DatasetGrantAdmin",
     "DatasetVersionAdmin",

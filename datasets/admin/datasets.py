@@ -24,6 +24,7 @@ from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from core.errors import DomainError
 from datasets import services
+from datasets.admin.checks import SuggestionsPageMixin
 from datasets.admin.parts import version_link
 from datasets.admin.retention import CompactionMixin
 from datasets.admin.schemas import SchemaPagesMixin
@@ -72,7 +73,14 @@ class VersionInline(ReadOnlyAdminMixin, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Dataset)
-class DatasetAdmin(CompactionMixin, SqlPagesMixin, SchemaPagesMixin, AskingAdminMixin, ModelAdmin):
+class DatasetAdmin(
+    SuggestionsPageMixin,
+    CompactionMixin,
+    SqlPagesMixin,
+    SchemaPagesMixin,
+    AskingAdminMixin,
+    ModelAdmin,
+):
     """Named tables of the lake."""
 
     form = DatasetForm
@@ -93,6 +101,7 @@ class DatasetAdmin(CompactionMixin, SqlPagesMixin, SchemaPagesMixin, AskingAdmin
     actions_detail: ClassVar[list[str]] = [
         "upload_file",
         "edit_schema",
+        "dataset_checks",
         "at_moment",
         "share",
         "compact",
@@ -108,7 +117,7 @@ class DatasetAdmin(CompactionMixin, SqlPagesMixin, SchemaPagesMixin, AskingAdmin
         return with_grants(datasets_with_counts(shown), () if user.is_superuser else mine)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Dataset | None = None) -> list[str]:
-        return ["project"] if obj is not None else []
+        return ["project", "checks_state"] if obj is not None else []
 
     def get_inlines(self, request: HttpRequest, obj: Dataset | None) -> tuple[Any, ...]:
         if obj is None:

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import action
 
+from accounts.policy import Permission
 from core.admin import refusals_as_messages
 from core.errors import DomainError
 from datasets import services
@@ -34,7 +35,9 @@ class SchemaPagesMixin:
         """Show all columns in a table; put what comes back in force as a new revision."""
         page: Any = self
         dataset = get_object_or_404(page.get_queryset(request), pk=object_id)
-        may_edit = page.has_edit_permission(request, object_id)
+        principal = page.principal(request, dataset.project)
+        principal.require(Permission.VIEW)
+        may_edit = principal.may(Permission.EDIT)
         if request.method == "POST":
             return self._act_on_schema(request, dataset)
         return self._schema_page(request, dataset, may_edit=may_edit)

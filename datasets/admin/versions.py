@@ -17,6 +17,7 @@ from accounts.principals import Principal
 from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from datasets import services
+from datasets.admin.checks import CheckResultsMixin
 from datasets.admin.profile_pages import ProfilePageMixin
 from datasets.admin.retention import HoldMixin
 from datasets.admin.row_pages import RowPagesMixin, rows_section
@@ -27,7 +28,12 @@ from datasets.selectors import datasets_usable_in
 
 @admin.register(DatasetVersion)
 class DatasetVersionAdmin(
-    RowPagesMixin, ProfilePageMixin, ReadOnlyAdminMixin, HoldMixin, ModelAdmin
+    CheckResultsMixin,
+    RowPagesMixin,
+    ProfilePageMixin,
+    ReadOnlyAdminMixin,
+    HoldMixin,
+    ModelAdmin,
 ):
     """Pinned states of datasets."""
 
@@ -48,6 +54,8 @@ class DatasetVersionAdmin(
     actions_detail: ClassVar[list[str]] = [
         "deep_profile",
         "compare",
+        "check_again",
+        "waive",
         "archive",
         "restore",
         "hold",
@@ -85,10 +93,12 @@ class DatasetVersionAdmin(
     ) -> HttpResponse:
         version = self.get_object(request, object_id) if object_id else None
         context = dict(extra_context or {})
-        if isinstance(version, DatasetVersion) and version.has_rows:
+        if isinstance(version, DatasetVersion):
             if self._usable(request, Use.READ).filter(pk=version.dataset_id).exists():
-                context |= self._content(request, version)
-            else:
+                context |= self.check_context(version)
+                if version.has_rows:
+                    context |= self._content(request, version)
+            elif version.has_rows:
                 messages.info(
                     request, "The dataset is shared for training only: no rows are shown."
                 )
