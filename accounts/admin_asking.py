@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -99,7 +100,10 @@ class AskingAdminMixin(ProjectAdminMixin):
         key = f"{self.opts.label_lower}:{object_id}"
         if key not in seen:
             queryset: QuerySet[Any] = self.get_queryset(request)
-            seen[key] = queryset.filter(pk=object_id).first()
+            try:
+                seen[key] = queryset.filter(pk=object_id).first()
+            except (ValueError, ValidationError):  # an address that somebody made up
+                seen[key] = None
         return seen[key]
 
     def ask(

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -59,7 +59,7 @@ class DataCheckAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     list_display = ("about", "dataset_link", "severity_badge", "is_enabled", "description")
     list_filter = ("dataset", "kind", "severity", "is_enabled")
     search_fields = ("dataset__name", "description")
-    list_select_related = ("dataset",)
+    list_select_related = ("dataset__project",)
     actions_detail: ClassVar[list[str]] = ["delete_check"]
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
@@ -131,9 +131,9 @@ class DataCheckAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the check, and change it."""
-        check = get_object_or_404(
-            self.get_queryset(request).select_related("dataset__project"), pk=object_id
-        )
+        check: DataCheck | None = self._row(request, object_id)
+        if check is None:
+            raise Http404
         kind = kind_named(check.kind)
         assert kind is not None
         form = CheckForm(

@@ -79,6 +79,14 @@ def test_a_closed_set_is_typed_one_value_a_line(
     assert DataCheck.objects.get().parameters["values"] == ["Rome", "Oslo"]
 
 
+def test_an_address_that_was_made_up_is_no_page(staff: Callable[..., Client]) -> None:
+    client = staff(Role.ADMIN)
+    for name in ("dataset", "datasetversion", "datacheck"):
+        for made_up in ("x", "1/checks/2", "99999999999999999999"):
+            address = f"/admin/datasets/{name}/{made_up}/change/"
+            assert client.get(address).status_code in (302, 404), address
+
+
 def test_suggestions_become_checks_by_one_click(
     staff: Callable[..., Client], dataset: Dataset, ingested: Ingested
 ) -> None:
