@@ -41,9 +41,14 @@ class CheckForm(forms.Form):
     """A check of one kind; the service has the last word on every field."""
 
     def __init__(
-        self, *args: Any, kind: Kind, schema: Schema | None, initial: Mapping[str, Any], **more: Any
+        self,
+        data: Mapping[str, Any] | None,
+        *,
+        kind: Kind,
+        schema: Schema | None,
+        initial: Mapping[str, Any],
     ) -> None:
-        super().__init__(*args, initial=dict(initial), **more)
+        super().__init__(data, initial=dict(initial))
         self.kind = kind
         if kind.most_columns:
             self.fields["columns"] = _columns_field(kind, schema, initial.get("columns", ()))
