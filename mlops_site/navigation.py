@@ -37,6 +37,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:datasets_dataset_changelist"),
             },
             {
+                "title": "Sources",
+                "icon": "input",
+                "link": reverse_lazy("admin:datasets_source_changelist"),
+            },
+            {
                 "title": "Dataset versions",
                 "icon": "layers",
                 "link": reverse_lazy("admin:datasets_datasetversion_changelist"),

@@ -8,6 +8,7 @@ from datasets.admin.datasets import DatasetAdmin
 from datasets.admin.recipes import RecipeAdmin
 from datasets.admin.retention import RetentionPolicyAdmin
 from datasets.admin.sharing import DatasetGrantAdmin
+from datasets.admin.sources import SourceAdmin
 from datasets.admin.versions import DatasetVersionAdmin
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "DatasetVersionAdmin",
     "RecipeAdmin",
     "RetentionPolicyAdmin",
+    "SourceAdmin",
     "VersionComparisonAdmin",
 ]

@@ -40,6 +40,7 @@ from datasets.api.views.schemas import (
     DatasetSchemaHistoryView,
     DatasetSchemaView,
 )
+from datasets.api.views.sources import SourceViewSet
 
 router = SimpleRouter()
 router.register("datasets", DatasetViewSet, basename="dataset")
@@ -47,6 +48,7 @@ router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-ver
 router.register("dataset-grants", DatasetGrantViewSet, basename="dataset-grant")
 router.register("data-checks", DataCheckViewSet, basename="data-check")
 router.register("recipes", RecipeViewSet, basename="recipe")
+router.register("sources", SourceViewSet, basename="source")
 
 urlpatterns = [
     path("data-check-kinds/", DataCheckKindsView.as_view(), name="data-check-kinds"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings as site
 from django.db import models
 from django_celery_beat.models import PeriodicTask
 
+from core.clock import now
 from core.sealing import unseal
 from datasets.errors import IllegalRunMove
 from datasets.models.datasets import Dataset
@@ -76,6 +78,16 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def next_run_at(self) -> datetime | None:
+        """When the schedule is due next; None without one, or while it rests."""
+        row = self.schedule
+        if row is None or not row.enabled:
+            return None
+        began = row.last_run_at or row.date_changed
+        remaining: timedelta = row.schedule.remaining_estimate(began)
+        return now() + max(remaining, timedelta())
 
     @property
     def secrets(self) -> dict[str, str]:

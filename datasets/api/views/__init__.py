@@ -9,6 +9,7 @@ from datasets.api.views.rows import (
     DatasetVersionRowsView,
 )
 from datasets.api.views.sharing import DatasetGrantViewSet
+from datasets.api.views.sources import SourceViewSet
 from datasets.api.views.sql import SqlTablesView, SqlView
 from datasets.api.views.versions import DatasetVersionsView, DatasetVersionViewSet
 
@@ -20,6 +21,7 @@ __all__ = [
     "DatasetVersionViewSet",
     "DatasetVersionsView",
     "DatasetViewSet",
+    "SourceViewSet",
     "SqlTablesView",
     "SqlView",
 ]
