@@ -12,10 +12,10 @@ from accounts.policy import Permission
 from accounts.principals import Principal
 from core.clock import now
 from core.errors import Invalid, NotFound
-from datasets import uploads
+from datasets import lake, uploads
 from datasets.checking.kinds import checked_spec
 from datasets.checking.suggestions import Suggestion, suggest_checks
-from datasets.errors import NothingToWaive
+from datasets.errors import LakeCorrupt, NothingToWaive
 from datasets.execution.checking import CheckedVersion, written_of
 from datasets.execution.recording import make_ready
 from datasets.models import (
@@ -217,6 +217,8 @@ def waive_checks(*, principal: Principal, version: DatasetVersion, reason: str) 
         No check holds it back.
     AppendOvertaken
         It was appended to a version that is no longer the newest.
+    LakeCorrupt
+        Its rows are gone meanwhile.
     """
     principal.require(Permission.ADMIN)
     said = _text(reason, "reason").strip()
@@ -226,10 +228,14 @@ def waive_checks(*, principal: Principal, version: DatasetVersion, reason: str) 
     block = VersionBlock.objects.select_for_update().filter(version=version, waived_at=None).first()
     if block is None or version.status != VersionStatus.FAILED:
         raise NothingToWaive(f"{version} is {version.status}; no check holds it back.")
+    written = written_of(block)
+    path = lake.dataset_path(version.dataset)
+    if lake.pinned_row_count(path, written.delta_version) != written.row_count:
+        raise LakeCorrupt(
+            "The rows that were held back are no longer there. Upload the file again."
+        )
     upload = str(version.source.get("upload", ""))
-    ready = make_ready(
-        principal=principal, version=version, written=written_of(block), source=block.source
-    )
+    ready = make_ready(principal=principal, version=version, written=written, source=block.source)
     block.waived_at, block.waived_by_id, block.waive_reason = now(), principal.user_id, said
     block.save(update_fields=["waived_at", "waived_by", "waive_reason"])
     audit.record(
