@@ -85,6 +85,20 @@ class TooManyBadRows(Invalid):
     title = "Too many rows of the file cannot be read"
 
 
+class UnreadableRows(Invalid):
+    """Some rows of a file are not what its format demands."""
+
+    code = "unreadable_rows"
+    title = "Some rows of the file cannot be read"
+
+
+class SheetNotFound(Invalid):
+    """A sheet is asked for that the workbook does not have."""
+
+    code = "sheet_not_found"
+    title = "The workbook has no such sheet"
+
+
 class RowTooLarge(Invalid):
     """One row alone passes the limit of a row."""
 

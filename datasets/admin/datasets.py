@@ -212,6 +212,7 @@ class DatasetAdmin(
                     file=file,
                     filename=file.name,
                     mode=form.cleaned_data["mode"],
+                    options=form.options(),
                 )
             except DomainError as error:
                 form.add_error("file" if error.field == "file" else None, error.message)

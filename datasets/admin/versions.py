@@ -19,6 +19,7 @@ from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from datasets import services
 from datasets.admin.checks import CheckResultsMixin
 from datasets.admin.profile_pages import ProfilePageMixin
+from datasets.admin.quarantine_pages import QuarantinePageMixin
 from datasets.admin.retention import HoldMixin
 from datasets.admin.row_pages import RowPagesMixin, rows_section
 from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
@@ -28,6 +29,7 @@ from datasets.selectors import datasets_usable_in
 
 @admin.register(DatasetVersion)
 class DatasetVersionAdmin(
+    QuarantinePageMixin,
     CheckResultsMixin,
     RowPagesMixin,
     ProfilePageMixin,
@@ -53,6 +55,7 @@ class DatasetVersionAdmin(
     list_select_related = ("dataset", "created_by")
     actions_detail: ClassVar[list[str]] = [
         "deep_profile",
+        "quarantined_rows",
         "compare",
         "check_again",
         "waive",

@@ -26,6 +26,7 @@ from datasets.api.views.checks import (
 )
 from datasets.api.views.comparisons import ComparisonView, DatasetComparisonsView
 from datasets.api.views.profiles import VersionProfileView
+from datasets.api.views.quarantine import VersionQuarantineView
 from datasets.api.views.recipes import RecipeStepKindsView, RecipeViewSet
 from datasets.api.views.retention import (
     CompactionView,
@@ -78,6 +79,11 @@ urlpatterns = [
         "dataset-versions/<int:version_id>/profile/",
         VersionProfileView.as_view(),
         name="dataset-version-profile",
+    ),
+    path(
+        "dataset-versions/<int:version_id>/quarantine/",
+        VersionQuarantineView.as_view(),
+        name="dataset-version-quarantine",
     ),
     path(
         "dataset-versions/<int:version_id>/hold/",

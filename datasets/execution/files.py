@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,26 +10,36 @@ from typing import Any
 import pyarrow as pa
 from django.conf import settings
 
+from datasets import lake
 from datasets.execution.declared import reading_schema
 from datasets.execution.writing import Mode, Progress, WrittenVersion, write_version
-from datasets.formats import Limits, ReadProgress, SchemaRefuted, Source, open_source
+from datasets.formats import (
+    Limits,
+    Quarantine,
+    ReadOptions,
+    ReadProgress,
+    SchemaRefuted,
+    Source,
+    open_source,
+)
 from datasets.models import Dataset, DatasetVersion
 from datasets.profile import ProfileNote
-from datasets.schema import Schema, enforced
+from datasets.schema import Schema, Violation, enforced, violations
 from datasets.selectors import active_schema
 
 #: Their first row of data is row 2 of the file.
-_FORMATS_WITH_HEADER = frozenset({"csv"})
+_FORMATS_WITH_HEADER = frozenset({"csv", "tsv"})
 _REFUTED_SHARE = 0.4
 """How far the progress has come at most when the file turns out to be something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """The rows of a file in the lake, and how the file was read (format, encoding, …)."""
+    """The rows of a file in the lake, how it was read (format, encoding, …), and how many rows were put aside."""
 
     version: WrittenVersion
     source: Mapping[str, Any]
+    quarantined_rows: int = 0
 
 
 def write_file(
@@ -41,6 +51,7 @@ def write_file(
     scratch: Path,
     mode: Mode = "replace",
     parent: DatasetVersion | None = None,
+    options: ReadOptions | None = None,
     progress: Progress | None = None,
 ) -> WrittenFile:
     """Write the rows of a file of any supported format as the content of a new version.
@@ -61,6 +72,9 @@ def write_file(
     mode, parent
         ``append`` with a parent: the parent's rows come first, and its schema counts. ``append`` without a
         parent is ``replace``.
+    options
+        What to do with rows that cannot be read, and which sheet of a workbook. Rows that are put aside are in
+        the dataset's quarantine (:mod:`datasets.lake.quarantine`) before the others are committed.
     progress
         Told the share of the work that is done and the stage, in the caller's thread; what it raises stops
         the work.
@@ -72,6 +86,7 @@ def write_file(
     """
     tell = progress or _ignore
     tell(0.0, "reading")
+    quarantine = (options or ReadOptions()).quarantine()
     source = open_source(
         path,
         filename=filename,
@@ -79,6 +94,8 @@ def write_file(
         progress=lambda _: tell(0.0, "unpacking"),
         scratch=scratch,
         infers=False,
+        options=options,
+        quarantine=quarantine,
     )
     base = parent if mode == "append" else None
     declared = active_schema(dataset)
@@ -89,13 +106,19 @@ def write_file(
         base=base,
         wanted=reading_schema(source.supposed_schema, declared, base),
         is_declared=declared is not None,
+        quarantine=quarantine,
         tell=tell,
     )
     try:
         written = work.attempt()
     except SchemaRefuted:
         written = work.repeat()
-    return WrittenFile(written, {"format": source.format, **source.description})
+    said: dict[str, Any] = {"format": source.format, **source.description}
+    if quarantine is None:
+        return WrittenFile(written, said)
+    count = lake.count_put_aside(dataset, transaction_id)
+    said |= {"quarantined_rows": count, lake.QUARANTINE_KEY: transaction_id}
+    return WrittenFile(written, said, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +131,7 @@ class _Work:
     base: DatasetVersion | None
     wanted: Schema | None
     is_declared: bool
+    quarantine: Quarantine | None
     tell: Progress
 
     def attempt(self) -> WrittenVersion:
@@ -139,8 +163,39 @@ class _Work:
         batches = self.source.batches(self.wanted, progress=told)
         if not self.is_declared:
             return batches
+        if self.quarantine is not None:
+            return self._held_to_schema(batches, self.wanted, self.quarantine)
         first_row = 2 if self.source.format in _FORMATS_WITH_HEADER else 1
         return enforced(batches, self.wanted, first_row=first_row)
+
+    def _held_to_schema(
+        self, batches: Iterable[pa.RecordBatch], schema: Schema, quarantine: Quarantine
+    ) -> Iterator[pa.RecordBatch]:
+        """Put the rows aside that the edited schema does not allow."""
+        row = good = 0
+        for given in batches:
+            batch = given
+            numbers = self.source.row_numbers or range(row + 1, row + 1 + batch.num_rows)
+            row += batch.num_rows
+            bad: dict[int, Violation] = {}
+            for one in violations(batch, schema, first_row=0):
+                bad.setdefault(one.row, one)
+            for at in sorted(bad):
+                raw = "; ".join(str(column[at].as_py()) for column in batch.columns)
+                reason = f"column {bad[at].column!r}: {bad[at].reason}"
+                quarantine.add(numbers[at], reason, raw=raw, column=bad[at].column)
+            if bad:
+                batch = batch.take(pa.array([at for at in range(len(numbers)) if at not in bad]))
+            good += batch.num_rows
+            if batch.num_rows:
+                yield batch
+        quarantine.check(good)
+
+    def _put_aside_last(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows, then write what was put aside: before any of them is committed."""
+        yield from batches
+        if self.quarantine:
+            lake.put_aside(self.dataset, self.quarantine.rows, transaction_id=self.transaction_id)
 
     def _write(
         self,
@@ -160,7 +215,7 @@ class _Work:
 
         return write_version(
             dataset=self.dataset,
-            table_or_batches=lambda: open_rows(told),
+            table_or_batches=lambda: self._put_aside_last(open_rows(told)),
             schema=schema,
             transaction_id=self.transaction_id,
             mode="replace" if self.base is None else "append",

@@ -13,6 +13,7 @@ from datasets.execution.checking import check_before_ready
 from datasets.execution.files import write_file
 from datasets.execution.recording import make_ready
 from datasets.execution.writing import Mode
+from datasets.formats import ReadOptions
 from datasets.models import DatasetVersion, VersionStatus
 from datasets.selectors import earlier_versions_building, latest_ready_version
 from datasets.uploads import upload_path
@@ -25,7 +26,7 @@ _WAIT_SECONDS = 30.0
 def ingest(context: JobContext) -> Conclude:
     """Read the uploaded file, write its rows to the lake, and pin them to the waiting version.
 
-    The file is looked through once to find the types, and a second time to convert it. Everything
+    Everything
     before the conclusion may be repeated: the Delta write is keyed by the job and by what it
     appends to.
     """
@@ -47,6 +48,7 @@ def ingest(context: JobContext) -> Conclude:
         scratch=context.scratch,
         mode=mode,
         parent=parent,
+        options=ReadOptions.from_dict(context.arguments.get("options", {})),
         progress=context.progress,
     )
     written = found.version
@@ -54,6 +56,8 @@ def ingest(context: JobContext) -> Conclude:
         f"{written.row_count} rows in {len(written.schema)} columns, SHA-256 {written.sha256}"
     )
 
+    if found.quarantined_rows:
+        context.log(f"{found.quarantined_rows} rows could not be read and were put aside")
     check_before_ready(
         version, written, source=found.source, job_id=context.job_id, progress=context.progress
     )
@@ -71,6 +75,7 @@ def ingest(context: JobContext) -> Conclude:
             "dataset_version": ready.pk,
             "row_count": ready.row_count,
             "sha256": ready.sha256,
+            "quarantined_rows": found.quarantined_rows,
         }
 
     return conclude

@@ -1,7 +1,23 @@
-"""Reading uploaded files, in batches of bounded size, refused with reasons."""
+"""Reading files of any supported format, in batches of bounded size; refused, or put aside, with reasons."""
 
+from datasets.formats.bad_rows import BadRow, Quarantine
 from datasets.formats.detection import open_source
 from datasets.formats.limits import Limits
+from datasets.formats.options import ON_BAD_ROWS, PUT_ASIDE, REFUSE, USUAL_BAD_SHARE, ReadOptions
 from datasets.formats.source import ReadProgress, SchemaRefuted, Source, SourceNote
 
-__all__ = ["Limits", "ReadProgress", "SchemaRefuted", "Source", "SourceNote", "open_source"]
+__all__ = [
+    "ON_BAD_ROWS",
+    "PUT_ASIDE",
+    "REFUSE",
+    "USUAL_BAD_SHARE",
+    "BadRow",
+    "Limits",
+    "Quarantine",
+    "ReadOptions",
+    "ReadProgress",
+    "SchemaRefuted",
+    "Source",
+    "SourceNote",
+    "open_source",
+]

@@ -52,7 +52,7 @@ class Quarantine:
     @property
     def rows(self) -> Sequence[BadRow]:
         """What has been put aside, in the order of the file."""
-        return tuple(self._rows)
+        return tuple(sorted(self._rows, key=lambda bad: bad.row))
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,8 @@ class CsvFile:
 
     Parameters
     ----------
+    delimiter
+        What separates the cells, where the name of the file says so (``.tsv``).
     quarantine
         Takes the rows that cannot be read; without it the file is refused because of them.
 
@@ -55,28 +57,31 @@ class CsvFile:
         One of the refusals of :mod:`datasets.errors`, naming rows or columns.
     """
 
-    format = "csv"
-
     def __init__(
         self,
         path: Path,
         limits: Limits | None = None,
         *,
+        delimiter: str | None = None,
         quarantine: Quarantine | None = None,
     ) -> None:
         self._path = path
         self._limits = limits or Limits()
         self._quarantine = quarantine
+        self._given_delimiter = delimiter
         self._size = max(1, path.stat().st_size)
         self._is_checked = False
         self._is_known = False
         self.row_count = 0
+        self.row_numbers: Sequence[int] | None = None
         self._open(suppose_text(path))
 
     def _open(self, text: TextFile | None) -> None:
         self._is_checked = text is None
         self._text: TextFile = text or detect_text(self._path)
-        self._dialect: Dialect = read_dialect(self._text, self._limits)
+        self._dialect: Dialect = read_dialect(
+            self._text, self._limits, delimiter=self._given_delimiter
+        )
         self._guesses = self._no_guesses()
         self._supposed = {
             name: guess.reading
@@ -86,6 +91,11 @@ class CsvFile:
     def _no_guesses(self) -> dict[str, ColumnGuess]:
         has_commas = self._dialect.delimiter != ","
         return {name: ColumnGuess(decimal_comma=has_commas) for name in self._dialect.names}
+
+    @property
+    def format(self) -> str:
+        """``tsv`` where tabs separate the cells, else ``csv``."""
+        return "tsv" if self._dialect.delimiter == "\t" else "csv"
 
     @property
     def description(self) -> dict[str, str]:
@@ -264,6 +274,7 @@ class CsvFile:
                 for place, why in unreadable(block.cells.column(at), type_, decimal_comma=comma):
                     bad.setdefault(place, (name, why))
             numbers = block.row_numbers(first_row)
+            self.row_numbers = [n for place, n in enumerate(numbers) if place not in bad]
             for place in sorted(bad):
                 raw = self._raw(block.cells, place)
                 name, why = bad[place]

@@ -25,11 +25,12 @@ class Dialect:
     header_bytes: int
 
 
-def read_dialect(file: TextFile, limits: Limits) -> Dialect:
+def read_dialect(file: TextFile, limits: Limits, *, delimiter: str | None = None) -> Dialect:
     """Find the delimiter among comma, semicolon, tab and bar, and read the header with it.
 
     The delimiter that splits the most of the first rows into as many cells as the header has wins;
-    among equals the one with more columns. A file in which none of them occurs has one column.
+    among equals the one with more columns. A file in which none of them occurs has one column. A
+    ``delimiter`` that is given (the name of the file says it) is not looked for.
 
     Raises
     ------
@@ -43,7 +44,8 @@ def read_dialect(file: TextFile, limits: Limits) -> Dialect:
     if not text.strip():
         raise EmptyFile("The file holds nothing but white space.", field="file")
     _refuse_long_header(text, is_whole)
-    delimiter = _best_delimiter(text, is_whole)
+    if delimiter is None:
+        delimiter = _best_delimiter(text, is_whole)
     cells, end = _first_record(text, delimiter)
     return Dialect(delimiter, check_names(cells), len(text[:end].encode("utf-8")))
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from datasets.errors import ExpandsTooMuch, NoRows, SchemaMismatch, UnreadableFile
 from datasets.formats.limits import Limits
 from datasets.formats.source import ReadProgress, SourceNote
+from datasets.formats.stored_types import expanded_bytes, stored_type_notes
 from datasets.schema import Schema, check_names, normalise_batch, schema_from_arrow
 
 MAGIC = b"PAR1"
@@ -68,16 +68,13 @@ class ParquetFile:
 
     @property
     def notes(self) -> tuple[SourceNote, ...]:
-        """Times without a zone, which are taken to be UTC, and decimals, which become doubles."""
-        notes: list[SourceNote] = []
-        for name, field in zip(self.schema.names, self._arrow_schema, strict=True):
-            if pt.is_timestamp(field.type) and field.type.tz is None:
-                text = "The times name no zone and were taken to be UTC."
-                notes.append(SourceNote(name, "zone_assumed", text))
-            if pt.is_decimal(field.type) and self.schema.column(name).type.value == "number":
-                text = "Decimal numbers became doubles (about 16 digits)."
-                notes.append(SourceNote(name, "decimal_as_double", text))
-        return tuple(notes)
+        """What a dataset's types could not take over as it is."""
+        return stored_type_notes(self.schema, self._arrow_schema)
+
+    @property
+    def row_numbers(self) -> None:
+        """No row is ever left out."""
+        return None
 
     @property
     def supposed_schema(self) -> Schema:
@@ -113,7 +110,7 @@ class ParquetFile:
         rows = 0
         size = 0
         for batch in self._raw_batches():
-            size += sum(_expanded_bytes(array) for array in batch.columns)
+            size += sum(expanded_bytes(array) for array in batch.columns)
             self._check_size(size)
             yield normalise_batch(batch, wanted, first_row=rows + 1)
             rows += batch.num_rows
@@ -144,11 +141,3 @@ class ParquetFile:
                 f"The file expands to more than {self._limits.expanded_bytes / (1 << 30):g} GB.",
                 field="file",
             )
-
-
-def _expanded_bytes(array: pa.Array) -> int:
-    """Return the bytes that an array takes once dictionaries are spread out."""
-    if not pt.is_dictionary(array.type):
-        return int(array.nbytes)
-    lengths = pc.binary_length(array.dictionary)
-    return int(pc.sum(pc.take(lengths, array.indices)).as_py() or 0) + 4 * len(array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +53,11 @@ class Source(Protocol):
     @property
     def notes(self) -> tuple[SourceNote, ...]:
         """What was decided on the way; complete when all rows have been read."""
+        ...
+
+    @property
+    def row_numbers(self) -> Sequence[int] | None:
+        """The numbers in the file of the rows that were yielded last; None where none are left out."""
         ...
 
     def infer(self, *, progress: ReadProgress | None = None) -> None:

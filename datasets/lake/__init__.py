@@ -6,6 +6,8 @@ survive it); importing is harmless, because the engine is imported where it is c
 
 from datasets.lake.erasing import key_files, pinned_files, purge, rewrite_partition
 from datasets.lake.feed import ROW_COLUMN
+from datasets.lake.quarantine import SOURCE_KEY as QUARANTINE_KEY
+from datasets.lake.quarantine import count_put_aside, put_aside, quarantine_path, quarantined
 from datasets.lake.tables import (
     append,
     compact,
@@ -33,10 +35,12 @@ from datasets.lake.versions import (
 from datasets.lake.writing import LakeWrite, write_version_rows
 
 __all__ = [
+    "QUARANTINE_KEY",
     "ROW_COLUMN",
     "LakeWrite",
     "append",
     "compact",
+    "count_put_aside",
     "dataset_path",
     "ensure_table",
     "generation_path",
@@ -50,6 +54,9 @@ __all__ = [
     "pinned_size_bytes",
     "preview",
     "purge",
+    "put_aside",
+    "quarantine_path",
+    "quarantined",
     "read_pinned",
     "read_table",
     "read_window",

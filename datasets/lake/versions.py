@@ -216,14 +216,16 @@ def highest_value(path: str, delta_version: int, column: str, *, from_row: int =
 
 
 def remove_dataset(dataset_id: int, *, generation: int = 0) -> None:
-    """Delete the table of a dataset that no longer has a row in the database.
+    """Delete the tables of a dataset that no longer has a row in the database.
 
-    When object storage is away just then, the table stays behind; the log says which.
+    When object storage is away just then, a table stays behind; the log says which.
     """
-    try:
-        remove_table(generation_path(dataset_id, generation))
-    except OSError:
-        logger.exception("the rows of the deleted dataset %s stay behind", dataset_id)
+    quarantine = table_path("quarantine", str(dataset_id))
+    for path in (generation_path(dataset_id, generation), quarantine):
+        try:
+            remove_table(path)
+        except OSError:
+            logger.exception("the rows of the deleted dataset %s stay behind", dataset_id)
 
 
 def remove_table(path: str) -> None:

@@ -94,6 +94,11 @@ class DatasetVersion(models.Model):
             VersionStatus.ARCHIVED,
         )
 
+    @property
+    def quarantined_rows(self) -> int:
+        """How many rows of its file could not be read and were put aside."""
+        return int(self.source.get("quarantined_rows", 0))
+
     def check_move(self, to: VersionStatus) -> None:
         """Raise :class:`IllegalVersionMove` unless the version may go to ``to`` from here."""
         if to not in NEXT_STATUSES[VersionStatus(self.status)]:

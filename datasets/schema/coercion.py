@@ -147,9 +147,10 @@ def logical_type(type_: pa.DataType) -> ColumnType | None:
     if pt.is_integer(type_):
         return ColumnType.INTEGER
     if pt.is_decimal(type_):
-        return (
-            ColumnType.INTEGER if type_.scale == 0 and type_.precision <= 18 else ColumnType.NUMBER
-        )
+        if type_.scale == 0 and type_.precision <= 18:
+            return ColumnType.INTEGER
+        # A double carries fifteen decimal digits for certain; of more, the text is kept.
+        return ColumnType.NUMBER if type_.precision <= 15 else ColumnType.STRING
     if pt.is_floating(type_):
         return ColumnType.NUMBER
     if pt.is_string(type_) or pt.is_large_string(type_) or pt.is_string_view(type_):
@@ -192,6 +193,8 @@ def coerce_array(array: pa.Array, type_: ColumnType, *, name: str, first_row: in
             return _whole_numbers(_floats(array, name, first_row), name, first_row)
         case (ColumnType.STRING, ColumnType.TIMESTAMP):
             return _spelled_moments(array, name, first_row)
+    if pt.is_decimal(array.type) and type_ is ColumnType.NUMBER:
+        return _carried_decimals(array, name, first_row)
     raise SchemaMismatch(
         f"Column {name!r} is {type_.value}, but the rows have {array.type} there.",
         field="file",
@@ -232,6 +235,13 @@ def _exact_doubles(array: pa.Array, name: str) -> pa.Array:
             f"Column {name!r} holds integers that a double cannot carry exactly.", field="file"
         )
     return numbers
+
+
+def _carried_decimals(array: pa.Array, name: str, first_row: int) -> pa.Array:
+    written = array.cast(pa.string())
+    fits = pa.array([None if one is None else text.carries(one) for one in written.to_pylist()])
+    _require(fits, written, "a number that a double carries exactly", name, first_row)
+    return _floats(array, name, first_row)
 
 
 def _whole_numbers(numbers: pa.Array, name: str, first_row: int) -> pa.Array:

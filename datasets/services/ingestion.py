@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -13,6 +15,7 @@ from accounts.principals import Principal
 from core.errors import Invalid, NotFound
 from datasets import uploads
 from datasets.execution.recording import next_number
+from datasets.formats import ReadOptions
 from datasets.models import Dataset, DatasetVersion, VersionStatus
 from datasets.services.locking import lock_dataset
 from datasets.uploads import StoredUpload
@@ -24,6 +27,21 @@ MODES = ("replace", "append")
 _KIND = "ingest"
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is to become of the file; the usual options are not written down."""
+
+    mode: str
+    options: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"mode": self.mode, "options": dict(self.options)}
+
+    def is_in(self, data: Mapping[str, Any]) -> bool:
+        """Whether the same was wished for when ``data`` was recorded."""
+        return data.get("mode") == self.mode and data.get("options", {}) == self.options
+
+
 def upload_version(
     *,
     principal: Principal,
@@ -31,6 +49,7 @@ def upload_version(
     file: UploadedFile[bytes] | BinaryIO,
     filename: str,
     mode: str = "replace",
+    options: ReadOptions | None = None,
     idempotency_key: str | None = None,
 ) -> Job:
     """Store a file and ask for it to be ingested as the next version of a dataset.
@@ -47,6 +66,8 @@ def upload_version(
     mode
         ``replace``: the version has the rows of the file; ``append``: those of the newest version,
         then those of the file.
+    options
+        What to do with rows that cannot be read, and which sheet of a workbook to take; the usual, when absent.
 
     Raises
     ------
@@ -68,7 +89,12 @@ def upload_version(
     stored = uploads.store(file)
     try:
         job = _ask_for_ingestion(
-            principal, dataset, stored, uploads.shown_filename(filename), mode, idempotency_key
+            principal,
+            dataset,
+            stored,
+            uploads.shown_filename(filename),
+            _Wish(mode, (options or ReadOptions()).to_dict()),
+            idempotency_key,
         )
     except BaseException:
         stored.path.unlink(missing_ok=True)
@@ -83,7 +109,7 @@ def _ask_for_ingestion(
     dataset: Dataset,
     stored: StoredUpload,
     filename: str,
-    mode: str,
+    wish: _Wish,
     idempotency_key: str | None,
 ) -> Job:
     with transaction.atomic():
@@ -94,9 +120,9 @@ def _ask_for_ingestion(
                 principal=principal, kind=_KIND, idempotency_key=idempotency_key
             )
         if earlier is not None:
-            return _same_upload(earlier, locked, stored, mode)
+            return _same_upload(earlier, locked, stored, wish)
         newest = locked.versions.exclude(status=VersionStatus.FAILED).order_by("-number").first()
-        if newest is not None and newest.job is not None and _is_same(newest, stored, mode):
+        if newest is not None and newest.job is not None and _is_same(newest, stored, wish):
             return newest.job
         version = DatasetVersion.objects.create(
             dataset=locked,
@@ -104,7 +130,7 @@ def _ask_for_ingestion(
             source={
                 "kind": "upload",
                 "filename": filename,
-                "mode": mode,
+                **wish.to_dict(),
                 "file_sha256": stored.sha256,
                 "file_bytes": stored.size_bytes,
                 "upload": stored.path.name,
@@ -120,7 +146,7 @@ def _ask_for_ingestion(
                 "upload": stored.path.name,
                 "file_sha256": stored.sha256,
                 "filename": filename,
-                "mode": mode,
+                **wish.to_dict(),
             },
             idempotency_key=idempotency_key,
             title=f"Ingest {filename} into {locked.name}",
@@ -132,17 +158,17 @@ def _ask_for_ingestion(
             action="dataset_version.uploaded",
             target=version,
             summary=f"{version}: {filename}",
-            changes={"file_sha256": stored.sha256, "mode": mode},
+            changes={"file_sha256": stored.sha256, **wish.to_dict()},
         )
         return job
 
 
-def _same_upload(job: Job, dataset: Dataset, stored: StoredUpload, mode: str) -> Job:
+def _same_upload(job: Job, dataset: Dataset, stored: StoredUpload, wish: _Wish) -> Job:
     arguments = job.arguments
     same = (
         arguments.get("dataset") == dataset.pk
         and arguments.get("file_sha256") == stored.sha256
-        and arguments.get("mode") == mode
+        and wish.is_in(arguments)
     )
     if not same:
         raise IdempotencyKeyReused(
@@ -152,6 +178,6 @@ def _same_upload(job: Job, dataset: Dataset, stored: StoredUpload, mode: str) ->
     return job
 
 
-def _is_same(version: DatasetVersion, stored: StoredUpload, mode: str) -> bool:
+def _is_same(version: DatasetVersion, stored: StoredUpload, wish: _Wish) -> bool:
     source = version.source
-    return bool(source.get("file_sha256") == stored.sha256 and source.get("mode") == mode)
+    return bool(source.get("file_sha256") == stored.sha256 and wish.is_in(source))

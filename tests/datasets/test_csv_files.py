@@ -110,7 +110,7 @@ REFUSED = [
     (b"a\n1\n1e400\n0.5\n", errors.NotFinite),
     (b"a\n1\ninf\n", errors.NotFinite),
     (b"\x1f\x8b\x08\x00rest", errors.FormatMismatch),
-    (b"PK\x03\x04rest", errors.UnsupportedFormat),
+    (b"PK\x03\x04rest", errors.FormatMismatch),
     (b"PAR1rest", errors.FormatMismatch),
 ]
 

@@ -203,7 +203,7 @@ def test_an_append_that_was_overtaken_is_refused_and_can_be_tried_again(
         (b"x\n0.5\n1e400\n", "x.csv", "not_finite"),
         (b"PAR1 and no more", "x.parquet", "unreadable_file"),
         (b"a\n1\n", "x.parquet", "format_mismatch"),
-        (b"PK\x03\x04....", "x.xlsx", "unsupported_format"),
+        (b"PK\x03\x04....", "x.xlsx", "unreadable_file"),
     ],
 )
 def test_a_file_that_is_refused_leaves_a_failed_version_and_no_rows(

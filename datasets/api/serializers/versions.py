@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from datasets.formats import ON_BAD_ROWS, REFUSE, USUAL_BAD_SHARE
 from datasets.models import DatasetVersion
 from datasets.schema import ColumnType, Role
 from datasets.services import MODES
 
-_STORED = {"upload"}
+_STORED = {"upload", "quarantine"}
 
 
 class DatasetColumnSerializer(serializers.Serializer[Any]):
@@ -34,6 +35,9 @@ class DatasetVersionSummarySerializer(serializers.ModelSerializer[DatasetVersion
     source = serializers.SerializerMethodField(  # type: ignore[assignment]
         help_text="Where the rows come from, e.g. kind, filename, encoding, file_sha256."
     )
+    quarantined_rows = serializers.IntegerField(
+        read_only=True, help_text="Rows of the file that could not be read and were put aside."
+    )
     created_by = serializers.CharField(
         source="created_by.username", read_only=True, allow_null=True, default=None
     )
@@ -47,6 +51,7 @@ class DatasetVersionSummarySerializer(serializers.ModelSerializer[DatasetVersion
             "status",
             "parent",
             "row_count",
+            "quarantined_rows",
             "size_bytes",
             "sha256",
             "archived_at",
@@ -88,9 +93,30 @@ class DatasetVersionSerializer(DatasetVersionSummarySerializer):
 class DatasetUploadRequestSerializer(serializers.Serializer[Any]):
     """A file to ingest."""
 
-    file = serializers.FileField(allow_empty_file=True, help_text="A CSV or Parquet file.")
+    file = serializers.FileField(
+        allow_empty_file=True,
+        help_text="CSV, TSV, JSON lines, Parquet, Arrow or Excel; plain, gzip or Zstandard.",
+    )
     mode = serializers.ChoiceField(
         choices=MODES,
         default="replace",
         help_text="append: the rows of the newest version come first.",
+    )
+    on_bad_rows = serializers.ChoiceField(
+        choices=ON_BAD_ROWS,
+        default=REFUSE,
+        help_text="refuse: one row that cannot be read refuses the file; quarantine: put it aside.",
+    )
+    most_bad_share = serializers.FloatField(
+        min_value=0,
+        max_value=1,
+        default=USUAL_BAD_SHARE,
+        help_text="The share of the rows that may be put aside.",
+    )
+    sheet = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=31,
+        help_text="Of a workbook: which sheet; the first, when absent.",
     )

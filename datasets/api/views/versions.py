@@ -22,6 +22,7 @@ from datasets.api.serializers import (
     DatasetVersionSerializer,
     DatasetVersionSummarySerializer,
 )
+from datasets.formats import ReadOptions
 from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
 from datasets.selectors import (
     datasets_visible_to,
@@ -100,6 +101,7 @@ class DatasetVersionsView(
             file=file,
             filename=file.name,
             mode=wanted.validated_data["mode"],
+            options=ReadOptions.from_dict(wanted.validated_data),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         return accepted(job)
