@@ -83,7 +83,9 @@ def test_a_retry_puts_each_row_aside_once(ingested: Ingested, run_job: RunJob) -
     version = ingested(RAGGED, options=ASIDE)
     assert version.job is not None
     DatasetVersion.objects.filter(pk=version.pk).update(status="building")
-    Job.objects.filter(pk=version.job.pk).update(status=JobStatus.QUEUED, claim_token=None)
+    Job.objects.filter(pk=version.job.pk).update(
+        status=JobStatus.QUEUED, claim_token=None, finished_at=None
+    )
     assert run_job(version.job).status == JobStatus.SUCCEEDED
     version.refresh_from_db()
     assert (version.quarantined_rows, len(aside(version))) == (2, 2)
@@ -98,7 +100,7 @@ def test_the_quarantine_goes_with_its_dataset(
 
     version = ingested(RAGGED, options=ASIDE)
     path = lake.quarantine_path(version.dataset)
-    assert lake.table_version(path) == 0
+    assert lake.table_version(path) is not None
     with django_capture_on_commit_callbacks(execute=True):
         services.delete_dataset(principal=principal, dataset=version.dataset)
     assert lake.table_version(path) is None
@@ -126,7 +128,7 @@ def test_the_api_lists_what_was_put_aside(
     found = client.get(f"{address}quarantine/", {"offset": 1}).json()
     assert (found["offset"], found["quarantined_rows"]) == (1, 2)
     assert [row["row"] for row in found["rows"]] == [5]
-    assert client.get(f"{address}quarantine/", {"limit": 10**9}).status_code == 400
+    assert client.get(f"{address}quarantine/", {"limit": 10**9}).status_code == 422
     assert client.get("/api/v1/dataset-versions/999999/quarantine/").status_code == 404
 
 
