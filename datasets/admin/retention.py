@@ -55,6 +55,7 @@ class HoldMixin(AskingAdminMixin):
             "release": not row.hold_reason,
             "deep_profile": not row.profile,
             "compare": not row.has_rows,
+            "quarantined_rows": not row.quarantined_rows,
         }
         return [name for name in super().offered(request, row) if not senseless.get(name)]
 
