@@ -112,7 +112,7 @@ def test_the_wish_is_part_of_what_an_idempotency_key_stands_for(upload: Upload) 
         upload(RAGGED, idempotency_key="k", options=ASIDE)
     for wrong in ({"on_bad_rows": "ignore"}, {"most_bad_share": 2.0}, {"sheet": "x" * 40}):
         with pytest.raises(Invalid):
-            ReadOptions(**wrong)  # type: ignore[arg-type]
+            ReadOptions(**wrong)
     assert ReadOptions.from_dict(ASIDE.to_dict()) == ASIDE
 
 
