@@ -135,6 +135,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:serving_deployment_changelist"),
             },
             {
+                "title": "Batch scorings",
+                "icon": "table_view",
+                "link": reverse_lazy("admin:serving_batchscoring_changelist"),
+            },
+            {
                 "title": "Drift reports",
                 "icon": "monitoring",
                 "link": reverse_lazy("admin:monitoring_driftreport_changelist"),

@@ -38,6 +38,8 @@ UPLOADS_ROOT = MLOPS_HOME / "uploads"
 SCRATCH_ROOT = MLOPS_HOME / "scratch"
 JOB_LOG_ROOT = MLOPS_HOME / "logs" / "jobs"
 PREDICTION_LOG_ROOT = MLOPS_HOME / "prediction-log"
+#: Shards of batch scorings that are not done yet; shared by all workers, else a second attempt begins anew.
+SCORING_ROOT = MLOPS_HOME / "scoring"
 
 # --- Security -------------------------------------------------------------------------------------
 
@@ -352,6 +354,7 @@ JOB_HANDLERS = {
     "evaluate": "models_registry.execution.evaluate",
     "drift_report": "monitoring.execution.reporting.drift_report",
     "retrain": "retraining.execution.retraining.retrain",
+    "batch_score": "serving.execution.scoring.score_batch",
 }
 JOB_FAILURE_HANDLERS = {
     "compare_versions": "datasets.execution.comparison.compare_failed",
@@ -362,11 +365,13 @@ JOB_FAILURE_HANDLERS = {
     "train": "training.execution.train_failed",
     "evaluate": "models_registry.execution.evaluate_failed",
     "retrain": "retraining.execution.retraining.retrain_failed",
+    "batch_score": "serving.execution.scoring.score_batch_failed",
 }
 JOB_QUEUES = {
     "train": "training",
     "retrain": "training",
     "evaluate": "training",
+    "batch_score": "training",
     "drift_report": "monitoring",
 }
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -460,6 +465,8 @@ ROUTING_TICK_SECONDS = env.float("ROUTING_TICK_SECONDS", default=0.4)
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
 #: Predictions that one web process makes at the same time; more are answered 503 with Retry-After.
 PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
+#: Stretches of rows that one batch scoring computes at the same time (not for runtimes that hold Python's lock).
+SCORING_THREADS = env.int("SCORING_THREADS", default=2)
 #: "project/endpoint": what answers at /invocations and /ping, as in a container of one model.
 ROOT_ENDPOINT = env.str("ROOT_ENDPOINT", default="")
 

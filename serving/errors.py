@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, IllegalMove, NotFound, Unavailable
+from core.errors import Conflict, IllegalMove, Invalid, NotFound, Unavailable
 
 
 class EndpointUnknown(NotFound):
@@ -59,3 +59,24 @@ class IllegalEndpointMove(IllegalMove):
 
     code = "illegal_endpoint_move"
     title = "The endpoint cannot make this move"
+
+
+class ModelNotUsable(Conflict):
+    """The model version may not compute answers: it is not ready, or was put aside."""
+
+    code = "model_not_usable"
+    title = "The model version cannot be used"
+
+
+class ColumnsDoNotFit(Invalid):
+    """The rows lack columns that the model takes, or have them in another type."""
+
+    code = "columns_do_not_fit"
+    title = "The columns do not fit the model"
+
+
+class OutputRefused(Invalid):
+    """The answers cannot be kept in this dataset."""
+
+    code = "output_refused"
+    title = "The answers cannot be kept there"

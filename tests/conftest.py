@@ -57,6 +57,7 @@ def lake_home(tmp_path: Path, settings: Settings) -> Path:
     settings.SCRATCH_ROOT = home / "scratch"
     settings.JOB_LOG_ROOT = home / "logs"
     settings.PREDICTION_LOG_ROOT = home / "prediction-log"
+    settings.SCORING_ROOT = home / "scoring"
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {

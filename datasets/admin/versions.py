@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
@@ -25,6 +27,9 @@ from datasets.admin.row_pages import RowPagesMixin, rows_section
 from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
 from datasets.presentation import column_cards, size_text
 from datasets.selectors import datasets_usable_in
+
+#: Where rows are scored: a page of a room above, known by its name only.
+SCORING_PAGE = "admin:serving_batchscoring_add"
 
 
 @admin.register(DatasetVersion)
@@ -57,6 +62,7 @@ class DatasetVersionAdmin(
         "deep_profile",
         "quarantined_rows",
         "compare",
+        "score",
         "check_again",
         "waive",
         "archive",
@@ -154,6 +160,12 @@ class DatasetVersionAdmin(
             if source.get(key)
         ]
         return ", ".join(said) or "–"
+
+    @action(description="Score by a model", url_path="score", icon="table_view")
+    def score(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the page that asks by which model."""
+        version = get_object_or_404(self.get_queryset(request), pk=object_id)
+        return redirect(f"{reverse(SCORING_PAGE)}?dataset_version={version.pk}")
 
     @action(description="Archive", url_path="archive", permissions=["edit"], icon="archive")
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:

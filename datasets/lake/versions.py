@@ -190,6 +190,36 @@ def preview(version: DatasetVersion, *, offset: int, limit: int) -> pa.Table:
     return found.sort_by(ROW_COLUMN).select(list(schema.names)).cast(schema.to_arrow())
 
 
+def read_stretch(
+    version: DatasetVersion,
+    columns: Sequence[str] | None = None,
+    *,
+    first_row: int,
+    row_count: int,
+) -> pa.Table:
+    """Return ``row_count`` rows of a version from row ``first_row`` on, in their order; fewer at its end.
+
+    Files and row groups that hold no such row are not read. Several threads may read at once.
+
+    Raises
+    ------
+    VersionNotReady, ColumnNotFound
+        As :func:`read_table`.
+    """
+    schema = _schema_of(version, columns)
+    assert version.delta_version is not None
+    table = _open_pinned(dataset_path(version.dataset), version.delta_version)
+    row = pc.field(ROW_COLUMN)
+    found = table.to_pyarrow_dataset().to_table(
+        columns=[ROW_COLUMN, *schema.names],
+        filter=(row >= first_row) & (row < first_row + row_count),
+    )
+    numbers = found[ROW_COLUMN].to_numpy()
+    if not (numbers[1:] > numbers[:-1]).all():
+        found = found.sort_by(ROW_COLUMN)
+    return found.select(list(schema.names)).cast(schema.to_arrow())
+
+
 def pinned_size_bytes(path: str, delta_version: int) -> int:
     """Return how many bytes the files of a pinned version have together."""
     actions = pa.table(_open_pinned(path, delta_version).get_add_actions(flatten=True))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -28,6 +29,9 @@ from models_registry.models import (
 )
 from models_registry.selectors import CHAMPION, PREVIOUS, lineage_of, with_gates_and_aliases
 from models_registry.version_report import headline_metric, report_of
+
+#: Where rows are scored: a page of the room above, known by its name only.
+SCORING_PAGE = "admin:serving_batchscoring_add"
 
 Act = Callable[[Principal, ModelVersion, Mapping[str, Any]], str]
 
@@ -56,6 +60,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
         {
             "title": "More",
             "items": [
+                "score_rows",
                 "point_alias",
                 "ask_for_approval",
                 "waive",
@@ -161,6 +166,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
             and (is_approved or not row.model.requires_approval),
             "evaluate": status in (VersionStatus.READY, VersionStatus.QUARANTINED)
             and validation is not Validation.RUNNING,
+            "score_rows": is_ready,
             "point_alias": is_ready,
             "ask_for_approval": is_ready
             and not is_approved
@@ -231,6 +237,14 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
             ),
             act,
         )
+
+    @action(
+        description="Score rows", url_path="score-rows", permissions=["edit"], icon="table_view"
+    )
+    def score_rows(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the page that asks which rows."""
+        version = get_object_or_404(self.get_queryset(request), pk=object_id)
+        return redirect(f"{reverse(SCORING_PAGE)}?model_version={version.pk}")
 
     @action(description="Point an alias", url_path="alias", permissions=["deploy"], icon="label")
     def point_alias(self, request: HttpRequest, object_id: str) -> HttpResponse:

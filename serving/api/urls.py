@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from serving.api.batch_scorings import BatchScoringViewSet
 from serving.api.views import EndpointViewSet, PredictionLineageView, PredictView
 
 router = SimpleRouter()
 router.register("endpoints", EndpointViewSet, basename="endpoint")
+router.register("batch-scorings", BatchScoringViewSet, basename="batch-scoring")
 
 urlpatterns = [
     path("endpoints/<str:name>/predict/", PredictView.as_view(), name="predict"),

@@ -1,4 +1,4 @@
-"""Writes of the serving room that a person or a client asks for."""
+"""Writes that concern endpoints."""
 
 from __future__ import annotations
 

@@ -1,0 +1,6 @@
+"""The serving room in the admin."""
+
+from serving.admin.endpoints import DeploymentAdmin, EndpointAdmin
+from serving.admin.scoring import BatchScoringAdmin
+
+__all__ = ["BatchScoringAdmin", "DeploymentAdmin", "EndpointAdmin"]

@@ -1,0 +1,370 @@
+"""Batch scoring: a dataset version in, a dataset version out, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from accounts.models import Project, Role
+from accounts.principals import Principal
+from core.errors import DomainError
+from datasets import lake
+from datasets.errors import DatasetNotShared
+from datasets.execution import create_ready_version, write_version
+from datasets.models import DatasetVersion
+from datasets.selectors.retention import uses_of_versions
+from datasets.services import create_dataset
+from jobs import execution as job_execution
+from jobs.execution import handlers
+from jobs.models import Job
+from models_registry.services import quarantine
+from serving import services
+from serving.batch_scoring import ShardFolder, shards_of
+from serving.errors import ColumnsDoNotFit, ModelNotUsable, OutputRefused
+from serving.execution import scoring as execution
+from serving.models import BatchScoring
+from tests.models_registry.fitting import fit, frame_of
+from tests.serving.versions import register
+
+Run = Callable[[Job], Job]
+SMALL = 64
+
+
+def store(principal: Principal, name: str = "people", **changes: Any) -> DatasetVersion:
+    """Return a version with the rows that the models were fitted on, and an id."""
+    frame = frame_of().assign(**changes)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.add_column(0, "person_id", pa.array(np.arange(len(frame)) + 1000))
+    dataset = create_dataset(principal=principal, name=name)
+    written = write_version(dataset=dataset, table_or_batches=table, transaction_id=name)
+    return create_ready_version(
+        principal=principal,
+        dataset=dataset,
+        written=written,
+        parent=None,
+        source={"kind": "test"},
+        job_id=None,
+    )
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut versions into stretches of a few rows."""
+    monkeypatch.setattr(execution, "shards_of", lambda rows: shards_of(rows, shard_rows=SMALL))
+
+
+def scored(scoring: BatchScoring, run_job: Run) -> pa.Table:
+    assert scoring.job is not None
+    done = run_job(scoring.job)
+    assert done.status == "succeeded", done.error_message
+    scoring.refresh_from_db()
+    assert scoring.output_version is not None
+    return lake.read_table(scoring.output_version)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "kind"),
+    [
+        ("logistic", "binary"),
+        ("random_forest", "multiclass"),
+        ("hist_gradient_boosting", "regression"),
+    ],
+)
+@pytest.mark.usefixtures("small_shards")
+def test_every_row_gets_the_answer_that_the_model_gives(
+    principal_as: Callable[[Role], Principal], run_job: Run, estimator: str, kind: Any
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    version = store(principal)
+    model = register(principal, estimator, kind)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=model, dataset_version=version, keep="all"
+    )
+    found = scored(scoring, run_job)
+
+    from models_registry.signatures import columns_from_frame
+
+    one = fit(estimator, kind)
+    expected = execution.runtime_of(model, one.signature).predict(
+        columns_from_frame(one.signature, frame_of())
+    )
+    assert found["source_row"].to_pylist() == list(range(400))
+    assert found["person_id"].to_pylist() == list(range(1000, 1400))
+    assert set(found["model_version"].to_pylist()) == {model.number}
+    if one.signature.classes is None:
+        np.testing.assert_allclose(found["prediction"].to_numpy(), expected.labels)
+        return
+    assert found["prediction"].to_pylist() == list(expected.labels)
+    assert expected.probabilities is not None
+    for place, name in enumerate(one.signature.classes):
+        np.testing.assert_allclose(
+            found[f"probability_{name}"].to_numpy(), expected.probabilities[:, place]
+        )
+
+
+def test_the_result_says_where_it_comes_from_and_holds_both_versions(
+    principal_as: Callable[[Role], Principal], run_job: Run
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    version, model = store(principal), register(principal)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=model, dataset_version=version
+    )
+    scored(scoring, run_job)
+    made = scoring.output_version
+    assert made is not None
+    assert made.source["model_version"] == model.pk
+    assert made.source["input_version"] == version.pk
+    assert made.source["input_sha256"] == version.sha256
+    assert made.dataset.name == "people scored by churn"
+    uses = uses_of_versions([version.pk, made.pk])
+    assert "batch scoring" in " ".join(uses[version.pk])
+    assert "batch scoring" in " ".join(uses[made.pk])
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_rows_that_do_not_fit_have_no_answer_and_say_why(
+    principal_as: Callable[[Role], Principal], run_job: Run
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    regions: list[Any] = frame_of()["region"].tolist()
+    regions[70] = None
+    sizes = frame_of()["size"].to_numpy().copy()
+    sizes[3] = 1e300
+    version, model = store(principal, region=regions, size=sizes), register(principal)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=model, dataset_version=version
+    )
+    found = scored(scoring, run_job)
+    problems = {
+        row: text for row, text in enumerate(found["prediction_problem"].to_pylist()) if text
+    }
+    assert problems == {
+        3: "size: the number is too large",
+        70: "region: null is not a value of this column",
+    }
+    assert [found["prediction"][row].as_py() for row in (3, 70)] == [None, None]
+    assert found["prediction"].null_count == 2
+    assert scoring.rows_refused == 2
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_second_attempt_scores_only_what_is_missing(
+    principal_as: Callable[[Role], Principal], run_job: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=register(principal), dataset_version=store(principal)
+    )
+    assert scoring.job is not None
+    read: list[int] = []
+    genuine = lake.read_stretch
+
+    def reads(*args: Any, first_row: int, **kwargs: Any) -> pa.Table:
+        read.append(first_row)
+        if len(read) == 3:
+            raise KeyboardInterrupt  # as sudden as a kill: nothing of ours handles it
+        return genuine(*args, first_row=first_row, **kwargs)
+
+    monkeypatch.setattr(lake, "read_stretch", reads)
+    monkeypatch.setattr("django.conf.settings.SCORING_THREADS", 1)
+    first = job_execution.claim(scoring.job.pk, worker="one")
+    assert first is not None
+    with pytest.raises(KeyboardInterrupt):
+        job_execution.carry_out(first)
+    job_execution.put_back(first, reason="killed")
+    done = run_job(scoring.job)
+    assert done.status == "succeeded", done.error_message
+    assert read == [0, 64, 128, 128, 192, 256, 320, 384]
+    scoring.refresh_from_db()
+    assert scoring.output_version is not None
+    assert lake.read_table(scoring.output_version)["source_row"].to_pylist() == list(range(400))
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_an_attempt_that_died_after_its_commit_leaves_one_version(
+    principal_as: Callable[[Role], Principal], run_job: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=register(principal), dataset_version=store(principal)
+    )
+    assert scoring.job is not None
+    claim = job_execution.claim(scoring.job.pk, worker="one")
+    assert claim is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "_record", _die)
+        with pytest.raises(KeyboardInterrupt):
+            job_execution.carry_out(claim)
+    job_execution.put_back(claim, reason="killed")
+    scored(scoring, run_job)
+    assert scoring.output_version is not None
+    assert scoring.output_version.delta_version == 0
+    assert lake.table_version(lake.dataset_path(scoring.output_dataset)) == 0
+    assert scoring.output_version.row_count == 400
+
+
+def _die(*args: Any, **kwargs: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_left_on_disk_when_it_is_done(
+    principal_as: Callable[[Role], Principal], run_job: Run, settings: Any
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=register(principal), dataset_version=store(principal)
+    )
+    scored(scoring, run_job)
+    assert list(Path(settings.SCORING_ROOT).iterdir()) == []
+
+
+def test_a_cancelled_scoring_throws_its_shards_away(
+    principal_as: Callable[[Role], Principal], settings: Any
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=register(principal), dataset_version=store(principal)
+    )
+    assert scoring.job is not None
+    folder = Path(settings.SCORING_ROOT) / str(scoring.job.pk)
+    ShardFolder(folder, {})
+    scoring.job.status = "cancelled"
+    handlers.tell_of_failure(scoring.job)
+    assert not folder.exists()
+
+
+def test_shards_of_another_plan_are_thrown_away(tmp_path: Path) -> None:
+    (shard,) = shards_of(2)
+    ShardFolder(tmp_path / "one", {"model": 1}).write(shard, pa.table({"a": [1, 2]}))
+    assert ShardFolder(tmp_path / "one", {"model": 1}).has(shard)
+    assert not ShardFolder(tmp_path / "one", {"model": 2}).has(shard)
+
+
+def test_columns_that_do_not_fit_are_named(principal_as: Callable[[Role], Principal]) -> None:
+    principal = principal_as(Role.ADMIN)
+    version = store(principal, age=["many"] * 400)
+    with pytest.raises(ColumnsDoNotFit) as refusal:
+        services.score_dataset_version(
+            principal=principal, model_version=register(principal), dataset_version=version
+        )
+    (error,) = refusal.value.errors
+    assert error.field == "dataset_version.age"
+    assert not BatchScoring.objects.exists()
+
+
+def test_what_may_not_be_used_is_refused(
+    principal_as: Callable[[Role], Principal], other_project: Project, make_user: Any
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    version, model = store(principal), register(principal)
+    with pytest.raises(OutputRefused):
+        services.score_dataset_version(
+            principal=principal,
+            model_version=model,
+            dataset_version=version,
+            output_dataset="people",
+        )
+    quarantine(principal=principal, version=model, reason="looks odd")
+    model.refresh_from_db()
+    with pytest.raises(ModelNotUsable):
+        services.score_dataset_version(
+            principal=principal, model_version=model, dataset_version=version
+        )
+    with pytest.raises(DomainError):
+        services.score_dataset_version(
+            principal=principal_as(Role.VIEWER), model_version=model, dataset_version=version
+        )
+
+
+def test_rows_of_another_project_are_not_scored(
+    principal_as: Callable[[Role], Principal], other_project: Project
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    version, model = store(principal), register(principal)
+    version.dataset.project = other_project
+    version.dataset.save()
+    with pytest.raises(DatasetNotShared):
+        services.score_dataset_version(
+            principal=principal, model_version=model, dataset_version=version
+        )
+
+
+def test_it_is_asked_for_and_looked_at_by_rest(
+    api: Callable[..., APIClient],
+    principal_as: Callable[[Role], Principal],
+    run_all_jobs: Any,
+    django_assert_max_num_queries: Any,
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    version, model = store(principal), register(principal)
+    services_client = api(Role.EDITOR)
+    wanted = {"model_version": model.pk, "dataset_version": version.pk}
+    answers = [
+        services_client.post(
+            "/api/v1/batch-scorings/", wanted, format="json", headers={"Idempotency-Key": "once"}
+        )
+        for _ in range(2)
+    ]
+    assert [one.status_code for one in answers] == [202, 202]
+    assert answers[0]["Location"] == answers[1]["Location"]
+    run_all_jobs()
+    with django_assert_max_num_queries(8):
+        listed = services_client.get("/api/v1/batch-scorings/").json()
+    (one,) = listed["results"]
+    assert (one["status"], one["rows"], one["rows_refused"]) == ("succeeded", 400, 0)
+    assert services_client.get(f"/api/v1/batch-scorings/{one['id']}/").json() == one
+    missing = services_client.post(
+        "/api/v1/batch-scorings/", {"dataset_version": version.pk}, format="json"
+    )
+    assert (missing.status_code, missing.json()["errors"][0]["field"]) == (422, "model_version")
+    unknown = services_client.post(
+        "/api/v1/batch-scorings/",
+        {"dataset_version": version.pk, "model": "churn", "alias": "champion"},
+        format="json",
+    )
+    assert unknown.status_code == 422
+
+
+def test_it_is_asked_for_and_looked_at_in_the_admin(
+    client: Any, admin_user_: Any, principal_as: Callable[[Role], Principal], run_all_jobs: Any
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    version, model = store(principal), register(principal)
+    client.force_login(admin_user_)
+    add = reverse("admin:serving_batchscoring_add")
+    assert client.get(add, {"model_version": model.pk}).status_code == 200
+    asked = client.post(
+        add,
+        {
+            "model_version": model.pk,
+            "dataset_version": version.pk,
+            "keep": "all",
+            "output_dataset": "",
+        },
+    )
+    scoring = BatchScoring.objects.get()
+    assert asked["Location"] == reverse("admin:serving_batchscoring_change", args=[scoring.pk])
+    assert client.get(asked["Location"]).status_code == 200
+    run_all_jobs()
+    page = client.get(asked["Location"]).content.decode()
+    assert "people scored by churn v1" in page
+    assert client.get(reverse("admin:serving_batchscoring_changelist")).status_code == 200
+    refused = client.post(
+        add,
+        {
+            "model_version": model.pk,
+            "dataset_version": version.pk,
+            "keep": "all",
+            "output_dataset": "people",
+        },
+    )
+    assert "Answers do not go among the rows" in refused.content.decode()
