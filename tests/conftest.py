@@ -30,8 +30,27 @@ pytest_plugins = ["tests.object_store", "tests.datasets.source_making"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs the shared data where they are absent."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that chooses the tests which harm real processes."""
+    parser.addoption(
+        "--faults",
+        action="store_true",
+        help="run the tests that kill real processes, and no others",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run faults only when asked; skip what needs the shared data where they are absent."""
+    if config.getoption("--faults"):
+        others = [item for item in items if not item.get_closest_marker("fault")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item.get_closest_marker("fault")]
+    else:
+        for item in items:
+            if item.get_closest_marker("fault"):
+                item.add_marker(
+                    pytest.mark.skip(reason="kills real processes: run ./mlops test --faults")
+                )
     if SHARED.is_dir():
         return
     for item in items:

@@ -1,4 +1,8 @@
-"""Faults of real processes: every job ends exactly once, and none is lost."""
+"""Faults of real processes: every job ends exactly once, and none is lost.
+
+One of the tests is quick and runs with all others, so that a real worker on a real broker carries out a
+job each time; the rest are marked ``fault``.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ def _is_working(job: Job) -> bool:
     return job.log_lines.filter(text="working").exists()
 
 
+@pytest.mark.fault
 def test_a_worker_killed_before_its_first_heartbeat_loses_nothing(stack: Stack) -> None:
     worker = stack.start_worker()
     stack.start_beat()
@@ -47,6 +52,7 @@ def test_a_worker_killed_before_its_first_heartbeat_loses_nothing(stack: Stack) 
     assert job.attempt == 2
 
 
+@pytest.mark.fault
 def test_a_worker_killed_in_the_middle_of_jobs_loses_nothing(stack: Stack) -> None:
     worker = stack.start_worker()
     stack.start_beat()
@@ -59,6 +65,7 @@ def test_a_worker_killed_in_the_middle_of_jobs_loses_nothing(stack: Stack) -> No
     assert [job.attempt for job in jobs] == [2, 2, 1, 1]
 
 
+@pytest.mark.fault
 def test_a_worker_killed_after_the_work_and_before_the_commit_has_one_effect(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -73,6 +80,7 @@ def test_a_worker_killed_after_the_work_and_before_the_commit_has_one_effect(
     assert job.result == {"attempt": 2}
 
 
+@pytest.mark.fault
 def test_jobs_survive_a_broker_that_forgets_everything(stack: Stack) -> None:
     jobs = [stack.submit() for _ in range(3)]
     assert all(Job.objects.get(pk=job.pk).rung_at for job in jobs)
@@ -83,6 +91,7 @@ def test_jobs_survive_a_broker_that_forgets_everything(stack: Stack) -> None:
     _assert_each_took_effect_once(jobs)
 
 
+@pytest.mark.fault
 def test_a_job_asked_for_while_the_broker_is_away_runs_when_it_returns(stack: Stack) -> None:
     stack.start_worker()
     stack.start_beat()
@@ -110,6 +119,7 @@ def test_a_message_delivered_five_times_has_one_effect(stack: Stack) -> None:
     assert job.attempt == 1
 
 
+@pytest.mark.fault
 def test_two_beats_make_no_job_run_twice(stack: Stack) -> None:
     stack.start_worker(wait=False)
     stack.start_beat("beat-1")
@@ -122,6 +132,7 @@ def test_two_beats_make_no_job_run_twice(stack: Stack) -> None:
     assert [job.attempt for job in jobs] == [1] * 4
 
 
+@pytest.mark.fault
 def test_a_poisoned_job_fails_after_its_attempts_and_the_queue_moves_on(stack: Stack) -> None:
     stack.start_worker()
     stack.start_beat()

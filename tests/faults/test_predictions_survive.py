@@ -43,7 +43,7 @@ from tests.serving.conftest import (  # noqa: F401 (fixtures)
     training_data,
 )
 
-pytestmark = [pytest.mark.process]
+pytestmark = [pytest.mark.process, pytest.mark.fault]
 
 _START_SECONDS = 90.0
 _CLIENTS = 4

@@ -85,6 +85,15 @@ def test_tests_see_the_services_of_the_caller_when_asked(
     assert "SECRET_KEY" not in env
 
 
+def test_the_tests_that_kill_processes_are_run_when_asked(
+    launcher: ModuleType, handed_over: Handed
+) -> None:
+    launcher.main(["test", "--services", "--faults", "-q"])
+    command, _ = handed_over[0]
+    assert command[-2:] == ["--faults", "-q"]
+    assert "--faults" in launcher.HELP
+
+
 def test_an_unknown_verb_is_refused_with_the_help(
     launcher: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,6 +39,7 @@ from serving.routing import routing
 from tests.serving.conftest import (  # noqa: F401 (fixtures)
     FEATURES,
     champion,
+    churn,
     endpoint,
     train,
     training_data,
@@ -266,7 +267,7 @@ def test_policies_are_read_and_changed_within_bounds(api: Api, endpoint: Endpoin
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(AlertStatus, AlertStatus)))
 def test_alerts_move_as_the_diagram_says(
-    endpoint: Endpoint,  # noqa: F811
+    churn: Endpoint,  # noqa: F811
     principal: Principal,
     before: AlertStatus,
     after: AlertStatus,
@@ -278,8 +279,8 @@ def test_alerts_move_as_the_diagram_says(
         AlertStatus.OPEN: services.reopen_alert,
     }
     alert = Alert.objects.create(
-        project=endpoint.project,
-        endpoint=endpoint,
+        project=churn.project,
+        endpoint=churn,
         kind="drift",
         fingerprint="f",
         title="t",

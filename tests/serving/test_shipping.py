@@ -341,6 +341,7 @@ def test_what_a_killed_process_has_written_is_shipped(root: Path) -> None:
     assert [path.name for path in root.iterdir()] == ["shipper.lock"]
 
 
+@pytest.mark.fault
 @pytest.mark.process
 def test_the_command_ships_within_seconds_survives_a_broken_lake_and_ends_when_told(
     root: Path, lake_home: Path, transactional_db: None
