@@ -18,7 +18,7 @@ from django.db import connection
 from core.ids import uuid7
 from datasets import lake
 from serving.execution import shipping
-from serving.execution.shipping import Shipper
+from serving.execution.shipping import Shipper, alone
 from serving.prediction_log import SegmentWriter, encode_frame, encode_request
 from serving.prediction_log.packs import PackReader
 from serving.selectors.predictions import hourly_predictions, log_path, predictions
@@ -282,7 +282,7 @@ def test_a_project_that_failed_once_is_not_skipped_by_a_later_commit(
 def test_only_one_shipper_works_at_a_time(writer: SegmentWriter, root: Path) -> None:
     writer.append(encode_request(logged_request()))
     writer.rotate()
-    with Shipper(root)._alone():
+    with alone(root):
         assert Shipper(root).ship() == 0
     assert Shipper(root).ship() == 1
 
