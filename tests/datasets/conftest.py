@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def dataset(principal: Principal) -> Dataset:
 def upload(principal: Principal, dataset: Dataset) -> Callable[..., Job]:
     """Return a function that uploads bytes to the dataset."""
 
-    def send(content: bytes, filename: str = "data.csv", **options: str) -> Job:
+    def send(content: bytes, filename: str = "data.csv", **options: Any) -> Job:
         return services.upload_version(
             principal=principal,
             dataset=dataset,
@@ -55,7 +56,7 @@ def ingested(
 ) -> Callable[..., DatasetVersion]:
     """Return a function that uploads bytes and ingests them."""
 
-    def make(content: bytes, filename: str = "data.csv", **options: str) -> DatasetVersion:
+    def make(content: bytes, filename: str = "data.csv", **options: Any) -> DatasetVersion:
         job = run_job(upload(content, filename, **options))
         assert job.status == JobStatus.SUCCEEDED, job.error_message
         return DatasetVersion.objects.get(pk=job.result["dataset_version"])
