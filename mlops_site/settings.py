@@ -315,6 +315,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10, "queue": "default"},
     },
+    "advance rollouts": {
+        "task": "serving.tasks.advance_rollouts",
+        "schedule": 5.0,
+        "options": {"expires": 5, "queue": "default"},
+    },
+    "forget old traffic": {
+        "task": "serving.tasks.forget_traffic",
+        "schedule": 86_400.0,
+        "options": {"expires": 3600, "queue": "default"},
+    },
     "profile new dataset versions": {
         "task": "datasets.tasks.profile_new_versions",
         "schedule": 20.0,
@@ -467,6 +477,11 @@ PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
 PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
 #: Stretches of rows that one batch scoring computes at the same time (not for runtimes that hold Python's lock).
 SCORING_THREADS = env.int("SCORING_THREADS", default=2)
+#: Requests, and instances of them, that wait for shadows in one web process; more are dropped and counted.
+SHADOW_QUEUE_REQUESTS = env.int("SHADOW_QUEUE_REQUESTS", default=256)
+SHADOW_QUEUE_ROWS = env.int("SHADOW_QUEUE_ROWS", default=20_000)
+#: How often a web process adds what it has counted to the minutes in the database (seconds).
+TRAFFIC_FLUSH_SECONDS = env.float("TRAFFIC_FLUSH_SECONDS", default=2.0)
 #: "project/endpoint": what answers at /invocations and /ping, as in a container of one model.
 ROOT_ENDPOINT = env.str("ROOT_ENDPOINT", default="")
 
@@ -526,6 +541,9 @@ SPECTACULAR_SETTINGS = {
         "SourceKindEnum": "datasets.models.SourceKind",
         "SourceModeEnum": "datasets.models.SourceMode",
         "SourceRunOutcomeEnum": "datasets.models.RunOutcome",
+        "RolloutStatusEnum": "serving.models.Rollout.Status",
+        "RolloutVerdictEnum": "serving.models.RolloutJudgement.Verdict",
+        "FallbackEnum": "serving.models.Endpoint.Fallback",
         "DriftVerdictEnum": "monitoring.models.Verdict",
         "AlertStatusEnum": "monitoring.models.AlertStatus",
         "AlertKindEnum": "monitoring.models.Alert.Kind",

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
 from accounts.errors import Unauthenticated
 from accounts.policy import Permission
 from accounts.principals import Principal, anonymous_principal
-from serving.errors import EndpointUnknown, VersionNotServed
+from core.errors import Invalid
+from serving.errors import EndpointUnknown
 from serving.protocols import Address
-from serving.routing import Routing
+from serving.routing import Routing, Traffic
 from serving.routing.routes import Route
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A caller who may ask, and the route that answers."""
+    """A caller who may ask, and the route that answers.
+
+    Attributes
+    ----------
+    traffic
+        What is at work at the endpoint, when there is more than one version and none was asked for.
+    entity_key
+        Whom the caller says that the request is about; empty when it does not.
+    chooses_by_column
+        Whether the route is chosen anew when the first instance has been read.
+    """
 
     principal: Principal
     route: Route
+    traffic: Traffic | None = None
+    entity_key: str = ""
+    chooses_by_column: bool = False
 
 
-def admit(state: Routing, address: Address, secret: str | None) -> Admitted:
+def admit(
+    state: Routing, address: Address, secret: str | None, *, entity_key: str = ""
+) -> Admitted:
     """Return who asks and which route answers.
 
     Without a token only endpoints that were opened answer, and only at addresses that name their project.
@@ -32,6 +49,8 @@ def admit(state: Routing, address: Address, secret: str | None) -> Admitted:
     ----------
     secret
         The bearer token that was sent; None when there was none.
+    entity_key
+        The header ``X-Entity-Key``: whom the request is about.
 
     Raises
     ------
@@ -56,19 +75,69 @@ def admit(state: Routing, address: Address, secret: str | None) -> Admitted:
         principal = state.tokens.principal(secret)
         if project is not None and project != principal.project_slug:
             raise EndpointUnknown(f"There is no endpoint '{name}'.")
+    return admit_principal(state, principal, name, address, entity_key)
+
+
+def admit_principal(
+    state: Routing, principal: Principal, name: str, address: Address, entity_key: str = ""
+) -> Admitted:
+    """Return which route answers a caller who is known.
+
+    Raises
+    ------
+    DomainError
+        As :func:`admit` does.
+    """
     principal.require(Permission.PREDICT)
-    route = state.route(principal.project_id, name)
-    return Admitted(principal, _version_of(route, address))
+    traffic = state.traffic(principal.project_id, name)
+    if address.version is not None or address.alias is not None:
+        may_load = principal.may(Permission.EDIT) or principal.may(Permission.DEPLOY)
+        route = state.addressed(
+            traffic, version=address.version, alias=address.alias, may_load=may_load
+        )
+        return Admitted(principal, route, None, entity_key)
+    if traffic.is_plain:
+        return Admitted(principal, traffic.usual, None, entity_key)
+    if len(entity_key) > _LONGEST_KEY:
+        raise Invalid(f"At most {_LONGEST_KEY} characters.", field=ENTITY_KEY)
+    if not traffic.canaries:
+        return Admitted(principal, traffic.usual, traffic, entity_key)
+    if entity_key or not traffic.entity_column:
+        route = traffic.choose(entity_key or key_of(principal))
+        return Admitted(principal, route, traffic, entity_key)
+    return Admitted(principal, traffic.usual, traffic, chooses_by_column=True)
 
 
-def _version_of(route: Route, address: Address) -> Route:
-    """Return the route of the version that the address names, if it names one."""
-    if address.version is not None and address.version != route.version_number:
-        raise VersionNotServed(
-            f"Version {address.version} does not answer at '{route.endpoint_name}'."
-        )
-    if address.alias is not None and address.alias != route.role:
-        raise VersionNotServed(
-            f"No version with the alias '{address.alias}' answers at '{route.endpoint_name}'."
-        )
-    return route
+def key_of(principal: Principal) -> str:
+    """Return what stays the same between the requests of one caller; of strangers nothing does."""
+    if principal.token_prefix:
+        return principal.token_prefix
+    return os.urandom(8).hex() if principal.user_id is None else f"user {principal.user_id}"
+
+
+def addressed(address: Address, version: str | None, alias: str | None) -> Address:
+    """Return an address with what the headers ``X-Model-Version`` and ``X-Model-Alias`` say.
+
+    Raises
+    ------
+    Invalid
+        The version is no number, or the headers and the path ask for different versions.
+    """
+    if version is not None:
+        if not (version.isascii() and version.isdigit() and len(version) < _MOST_DIGITS):
+            raise Invalid("The number of a version is needed.", field=MODEL_VERSION)
+        if address.version not in (None, int(version)) or address.alias is not None:
+            raise Invalid("The path asks for another version.", field=MODEL_VERSION)
+        address = replace(address, version=int(version))
+    if alias is not None:
+        if address.version is not None or address.alias not in (None, alias):
+            raise Invalid("Ask for a version or for an alias, once.", field=MODEL_ALIAS)
+        address = replace(address, alias=alias)
+    return address
+
+
+ENTITY_KEY = "X-Entity-Key"
+MODEL_VERSION = "X-Model-Version"
+MODEL_ALIAS = "X-Model-Alias"
+_LONGEST_KEY = 200
+_MOST_DIGITS = 10

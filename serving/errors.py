@@ -80,3 +80,38 @@ class OutputRefused(Invalid):
 
     code = "output_refused"
     title = "The answers cannot be kept there"
+
+
+class IllegalRolloutMove(IllegalMove):
+    """The rollout's state machine does not know this move."""
+
+    code = "illegal_rollout_move"
+    title = "The rollout cannot make this move"
+
+
+class RolloutUnderWay(Conflict):
+    """Another rollout of the endpoint has not ended yet, or holds what was to be changed."""
+
+    code = "rollout_under_way"
+    title = "A rollout is under way"
+
+
+class AtWorkAlready(Conflict):
+    """The version answers at the endpoint already."""
+
+    code = "at_work_already"
+    title = "The version is at work already"
+
+
+class VersionNotDeployable(Conflict):
+    """The version is not ready, or belongs to another model."""
+
+    code = "version_not_deployable"
+    title = "The version cannot be deployed"
+
+
+class NothingToFallBackTo(Conflict):
+    """The model has no previous version, or the endpoint no constant answer."""
+
+    code = "nothing_to_fall_back_to"
+    title = "There is nothing to fall back to"

@@ -23,7 +23,7 @@ from core.ids import uuid7
 from core.logs import request_id as current_request_id
 from core.middleware import acceptable_request_id
 from serving import prediction
-from serving.admission import admit
+from serving.admission import addressed, admit
 from serving.errors import EndpointUnknown, VersionNotServed
 from serving.protocols import NATIVE, Address, Envelope, Payload, scoring_address
 from serving.routing import routing
@@ -112,10 +112,18 @@ class FastLane:
             return None
         state = routing()
         identity = acceptable_request_id(environ.get("HTTP_X_REQUEST_ID", "")) or uuid7().hex
+        version, alias = environ.get("HTTP_X_MODEL_VERSION"), environ.get("HTTP_X_MODEL_ALIAS")
         token = current_request_id.set(identity)
         try:
+            if version is not None or alias is not None:
+                address = addressed(address, version, alias)
             try:
-                admitted = admit(state, address, secret.strip() if is_bearer else None)
+                admitted = admit(
+                    state,
+                    address,
+                    secret.strip() if is_bearer else None,
+                    entity_key=environ.get("HTTP_X_ENTITY_KEY", ""),
+                )
             except (Unauthenticated, EndpointUnknown, VersionNotServed, AnyDatabaseError):
                 return None
             made = prediction.respond(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from django.conf import settings
 
@@ -19,10 +19,12 @@ from core.api.problems import domain_problem, internal_problem
 from core.clock import now
 from core.errors import DomainError, ErrorKind, TooLarge, Unsupported
 from core.ids import uuid7_texts
-from serving.admission import Admitted
+from serving.admission import Admitted, key_of
 from serving.prediction_log import LoggedRequest, encode_request
-from serving.protocols import NATIVE, Answered, Codec, Envelope, Payload
+from serving.prediction_log.features import FeatureBlock
+from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload
 from serving.routing import Key, Route, Routing
+from serving.routing.shadowing import Shadowed
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,36 @@ def answer(
         The caller may not predict, the body does not fit the signature or the limits, or the answer could
         not be logged.
     """
+    return _make(
+        envelope,
+        codec=codec,
+        route=route,
+        principal=principal,
+        request_id=request_id,
+        log=log,
+    ).payload
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An answer, and what shadows and counters need to know of it."""
+
+    payload: Payload
+    decoded: Decoded
+    labels: Sequence[Any]
+    prediction_ids: list[str]
+
+
+def _make(
+    envelope: Envelope,
+    *,
+    codec: Codec,
+    route: Route,
+    principal: Principal,
+    request_id: str,
+    log: Log,
+    entity_key: str = "",
+) -> _Made:
     began = time.perf_counter()
     principal.require(Permission.PREDICT)
     if not codec.accepts(envelope.content_type):
@@ -85,6 +117,8 @@ def answer(
                 probabilities=scores.probabilities,
                 role=route.role,
                 latency_us=round((time.perf_counter() - began) * 1e6),
+                group=route.group,
+                entity_key=entity_key,
             )
         )
     )
@@ -99,10 +133,9 @@ def answer(
             prediction_ids=prediction_ids,
         ),
     )
-    payload = replace(payload, rows=columns.row_count)
-    if codec is NATIVE:
-        return payload
-    return _with_headers(payload, prediction_ids, len(columns.unseen))
+    if codec is not NATIVE:
+        payload = _with_headers(payload, prediction_ids, len(columns.unseen))
+    return _Made(payload, decoded, scores.labels, prediction_ids)
 
 
 def respond(
@@ -121,31 +154,76 @@ def respond(
         Reads the request; called when there is a place for it.
     """
     began = time.perf_counter()
-    route = admitted.route
-    rows = 0
+    route, entity_key = admitted.route, admitted.entity_key
+    made: _Made | None = None
     try:
         with state.places:
-            made = answer(
-                read(),
+            envelope = read()
+            if admitted.chooses_by_column:
+                route, entity_key = _route_by_column(envelope, codec, admitted)
+            made = _make(
+                envelope,
                 codec=codec,
                 route=route,
                 principal=admitted.principal,
                 request_id=request_id,
                 log=state.log,
+                entity_key=entity_key,
             )
-            rows = made.rows
+            payload = made.payload
     except DomainError as error:
-        made = refusal(error, codec)
+        payload = refusal(error, codec)
     except Exception:
         logger.exception("a prediction by '%s' failed", route.endpoint_name)
-        made = failure(codec)
+        payload = failure(codec)
     state.statistics.record(
         Key(route.endpoint_id, route.deployment_id, codec.name),
-        status=made.status,
-        rows=rows,
+        status=payload.status,
+        rows=0 if made is None else made.decoded.columns.row_count,
         seconds=time.perf_counter() - began,
+        answers=None if made is None or admitted.traffic is None else made.labels,
     )
-    return made
+    if made is not None and admitted.traffic is not None:
+        for shadow in admitted.traffic.shadows:
+            state.shadows.offer(
+                Shadowed(
+                    route=shadow,
+                    answered_by=route,
+                    envelope=envelope,
+                    codec=codec,
+                    decoded=made.decoded,
+                    answered_ids=made.prediction_ids,
+                    request_id=request_id,
+                    token_prefix=admitted.principal.token_prefix,
+                    entity_key=entity_key,
+                )
+            )
+    return payload
+
+
+def _route_by_column(envelope: Envelope, codec: Codec, admitted: Admitted) -> tuple[Route, str]:
+    """Return the route for whom the first instance is about, and the key that says so.
+
+    The instances are read as the usual version takes them; another version reads them again.
+    """
+    traffic = admitted.traffic
+    assert traffic is not None, "only where there is something to choose"
+    if not codec.accepts(envelope.content_type):
+        return traffic.usual, ""
+    signature = traffic.usual.model.signature
+    decoded = codec.decode(envelope, signature, most_rows=settings.PREDICT_MAX_ROWS)
+    first = decoded.instances
+    if isinstance(first, FeatureBlock):
+        found = dict(zip(first.names, first.columns, strict=True)).get(
+            traffic.entity_column, [None]
+        )
+        value = found[0]
+    else:
+        value = first[0].get(traffic.entity_column)
+    if value is None:
+        return traffic.choose(key_of(admitted.principal)), ""
+    key = str(value)
+    return traffic.choose(key), key
 
 
 def _with_headers(payload: Payload, prediction_ids: list[str], unseen: int) -> Payload:

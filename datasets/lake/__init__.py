@@ -9,6 +9,7 @@ from datasets.lake.feed import ROW_COLUMN
 from datasets.lake.quarantine import SOURCE_KEY as QUARANTINE_KEY
 from datasets.lake.quarantine import count_put_aside, put_aside, quarantine_path, quarantined
 from datasets.lake.tables import (
+    add_columns,
     append,
     compact,
     ensure_table,
@@ -39,6 +40,7 @@ __all__ = [
     "QUARANTINE_KEY",
     "ROW_COLUMN",
     "LakeWrite",
+    "add_columns",
     "append",
     "compact",
     "count_put_aside",

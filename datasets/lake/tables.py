@@ -147,6 +147,36 @@ def append(
     raise LakeBusy("Too many writers append to the table at once.") from last
 
 
+def add_columns(path: str, schema: pa.Schema) -> None:
+    """Give a table that was made long ago the columns of ``schema`` that it lacks; older rows have nulls there.
+
+    Raises
+    ------
+    LakeBusy
+        Other writers won the race for the next version eight times in a row.
+    """
+    from deltalake import Field, Schema
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    last: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        table = open_table(path)
+        if table is None:
+            return
+        present = {field.name for field in table.schema().fields}
+        missing = [field for field in schema if field.name not in present]
+        if not missing:
+            return
+        fields: list[Field] = list(Schema.from_arrow(pa.schema(missing)).fields)
+        try:
+            table.alter.add_columns(fields)
+        except (CommitFailedError, DeltaError) as error:  # another writer was first
+            last = error
+            continue
+        return
+    raise LakeBusy("Too many writers append to the table at once.") from last
+
+
 def transaction_number(path: str, name: str) -> int | None:
     """Return the latest number that a writer's stream has committed to a table; None when it has none."""
     table = open_table(path)

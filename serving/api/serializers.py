@@ -96,6 +96,11 @@ class AnsweringVersionSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     model = serializers.CharField()
     number = serializers.IntegerField()
+    fallback = serializers.ChoiceField(
+        choices=Endpoint.Fallback.choices,
+        required=False,
+        help_text="What stood in for the champion in an emergency.",
+    )
 
 
 class PredictionWarningSerializer(serializers.Serializer[Any]):

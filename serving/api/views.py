@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import UnsupportedMediaType
@@ -24,7 +24,7 @@ from core.errors import NotFound, Unsupported
 from core.logs import request_id
 from models_registry.models import RegisteredModel
 from serving import prediction, services
-from serving.admission import Admitted
+from serving.admission import ENTITY_KEY, MODEL_ALIAS, MODEL_VERSION, addressed, admit_principal
 from serving.api.serializers import (
     DeploymentSerializer,
     EndpointChangeSerializer,
@@ -36,7 +36,7 @@ from serving.api.serializers import (
 )
 from serving.lineage import prediction_lineage
 from serving.models import Endpoint
-from serving.protocols import NATIVE, Envelope
+from serving.protocols import NATIVE, Address, Envelope
 from serving.routing import routing
 from serving.selectors.deployments import with_active_deployments
 
@@ -141,7 +141,17 @@ class PredictView(APIView):
     required_permissions: ClassVar[dict[str, Permission]] = {"POST": Permission.PREDICT}
 
     @extend_schema(
-        request=PredictionRequestSerializer, responses={200: PredictionResponseSerializer}
+        request=PredictionRequestSerializer,
+        responses={200: PredictionResponseSerializer},
+        parameters=[
+            OpenApiParameter(
+                ENTITY_KEY, str, OpenApiParameter.HEADER, description="Whom it is about."
+            ),
+            OpenApiParameter(
+                MODEL_VERSION, int, OpenApiParameter.HEADER, description="Who answers."
+            ),
+            OpenApiParameter(MODEL_ALIAS, str, OpenApiParameter.HEADER, description="Who answers."),
+        ],
     )
     def post(self, request: Request, name: str) -> HttpResponse:
         """Answer instances; each answer is logged before it leaves."""
@@ -153,11 +163,14 @@ class PredictView(APIView):
             raise prediction.body_too_large()
         principal = principal_of_request(request)
         state = routing()
-        route = state.route(principal.project_id, name)
+        headers = request.headers
+        address = addressed(
+            Address(NATIVE, None, name), headers.get(MODEL_VERSION), headers.get(MODEL_ALIAS)
+        )
         made = prediction.respond(
             lambda: Envelope(request.body, "application/json"),
             codec=NATIVE,
-            admitted=Admitted(principal, route),
+            admitted=admit_principal(state, principal, name, address, headers.get(ENTITY_KEY, "")),
             state=state,
             request_id=request_id.get(),
         )

@@ -5,6 +5,8 @@ The shipper of the prediction log is in :mod:`.shipping`.
 
 from __future__ import annotations
 
+from serving.execution.counters import forget_old_minutes
+from serving.execution.deploying import end_work, open_beside, weigh
 from serving.execution.following import (
     announce_change,
     follow_champion,
@@ -14,7 +16,11 @@ from serving.execution.following import (
 
 __all__ = [
     "announce_change",
+    "end_work",
     "follow_champion",
     "follow_champions",
+    "forget_old_minutes",
+    "open_beside",
     "open_deployment",
+    "weigh",
 ]

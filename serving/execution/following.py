@@ -28,6 +28,11 @@ def follow_champion(endpoint: Endpoint, *, principal: Principal | None = None) -
     if present is not None:
         present.ended_at = now()
         present.save(update_fields=["ended_at"])
+    endpoint.deployments.filter(
+        role__in=[Deployment.Role.CANARY, Deployment.Role.SHADOW],
+        model_version=version,
+        ended_at__isnull=True,
+    ).update(ended_at=now())
     deployment = open_deployment(endpoint, version)
     audit.record(
         principal=principal or system_principal(endpoint.project),

@@ -117,6 +117,7 @@ class Shipper:
             return 0
         if project_id not in self._commits:
             lake.ensure_table(path, SCHEMA, partition_by=PARTITION_BY, configuration=_CONFIGURATION)
+            lake.add_columns(path, SCHEMA)
             self._commits[project_id] = _COMPACT_AFTER_COMMITS
         transaction = (pack.writer, pack.last_number)
         lake.append(path, rows, transaction=transaction, partition_by=PARTITION_BY)

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from serving.prediction_log import Backlog
 from serving.routing.statistics import BUCKET_SECONDS, Counts, Key, Labels
 
-_LABELS = ("project", "endpoint", "version", "role", "dialect")
+_LABELS = ("project", "endpoint", "version", "role", "group", "dialect")
 
 
 def exposition(
@@ -48,7 +48,7 @@ def exposition(
 
 
 def _of(labels: Labels) -> list[str]:
-    return [labels.project, labels.endpoint, str(labels.version), labels.role]
+    return [labels.project, labels.endpoint, str(labels.version), labels.role, labels.group]
 
 
 class _Once(Collector):
@@ -70,12 +70,17 @@ def _counters(known: list[tuple[list[str], Counts]]) -> Iterator[Metric]:
     latency = HistogramMetricFamily(
         "mlops_prediction_seconds", "Time to answer a scoring request.", labels=_LABELS
     )
+    dropped = CounterMetricFamily(
+        "mlops_shadow_dropped", "Requests that a shadow had no room for.", labels=_LABELS
+    )
     for names, counts in known:
         for status, number in sorted(counts.statuses.items()):
             requests.add_metric([*names, str(status)], number)
         rows.add_metric(names, counts.rows)
+        if counts.dropped:
+            dropped.add_metric(names, counts.dropped)
         latency.add_metric(names, _cumulative(counts), counts.seconds)
-    yield from (requests, rows, latency)
+    yield from (requests, rows, latency, dropped)
 
 
 def _cumulative(counts: Counts) -> list[tuple[str, float]]:

@@ -28,6 +28,12 @@ class LoggedRequest:
         n lists, one probability for each class; None for a regressor.
     latency_us
         Time from the arrival of the body to this record, in microseconds.
+    group
+        Name of the A/B group; empty where there is none.
+    entity_key
+        Whom the caller said that the request is about; empty where it did not.
+    answered_ids
+        Of a shadow: the n predictions that the caller got in its place.
     """
 
     project_id: int
@@ -43,6 +49,9 @@ class LoggedRequest:
     probabilities: Any = None
     role: str = "champion"
     latency_us: int = 0
+    group: str = ""
+    entity_key: str = ""
+    answered_ids: Sequence[str] | None = None
 
     @property
     def records(self) -> Sequence[Mapping[str, Any]]:
@@ -64,6 +73,7 @@ def encode_request(request: LoggedRequest) -> bytes:
             "at": round(request.at.timestamp() * 1e6),
             "role": request.role,
             "us": request.latency_us,
+            **_traffic(request),
             "ids": request.prediction_ids,
             **_features(request.instances),
             "predictions": request.predictions,
@@ -71,6 +81,17 @@ def encode_request(request: LoggedRequest) -> bytes:
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
+
+
+def _traffic(request: LoggedRequest) -> dict[str, Any]:
+    """Return what most requests have not."""
+    if not request.group and not request.entity_key and request.answered_ids is None:
+        return {}
+    return {
+        "group": request.group,
+        "entity": request.entity_key,
+        "answered": request.answered_ids,
+    }
 
 
 def _features(instances: Sequence[Mapping[str, Any]] | FeatureBlock) -> dict[str, Any]:
@@ -112,6 +133,9 @@ def decode_request(payload: bytes) -> LoggedRequest:
             probabilities=value["probabilities"],
             role=value["role"],
             latency_us=value["us"],
+            group=value.get("group", ""),
+            entity_key=value.get("entity", ""),
+            answered_ids=value.get("answered"),
         )
         lengths = {
             len(column)
@@ -120,6 +144,7 @@ def decode_request(payload: bytes) -> LoggedRequest:
                 request.instances,
                 request.predictions,
                 *([] if request.probabilities is None else [request.probabilities]),
+                *([] if request.answered_ids is None else [request.answered_ids]),
             )
         }
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:

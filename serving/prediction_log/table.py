@@ -24,6 +24,9 @@ SCHEMA = pa.schema(
         ("prediction", pa.string()),
         ("probabilities", pa.list_(pa.float64())),
         ("latency_us", pa.int64()),
+        ("group", pa.string()),
+        ("entity_key", pa.string()),
+        ("answered_id", pa.string()),
     ]
 )
 PARTITION_BY = ("day",)
@@ -46,6 +49,9 @@ def rows_of(requests: Sequence[LoggedRequest]) -> pa.Table:
             orjson.dumps(request.predictions[index]).decode(),
             None if request.probabilities is None else list(request.probabilities[index]),
             request.latency_us,
+            request.group or None,
+            request.entity_key or None,
+            None if request.answered_ids is None else request.answered_ids[index],
         )
         for request in requests
         for records in [request.records]

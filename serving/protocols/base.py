@@ -34,13 +34,12 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A body with what must be said about it; ``rows`` counts the instances that it answers."""
+    """A body with what must be said about it."""
 
     status: int
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
-    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

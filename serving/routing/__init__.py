@@ -5,5 +5,6 @@ from __future__ import annotations
 from serving.routing.routes import Route
 from serving.routing.state import Routing, forget_routing, routing
 from serving.routing.statistics import Key, Statistics
+from serving.routing.traffic import Traffic
 
-__all__ = ["Key", "Route", "Routing", "Statistics", "forget_routing", "routing"]
+__all__ = ["Key", "Route", "Routing", "Statistics", "Traffic", "forget_routing", "routing"]

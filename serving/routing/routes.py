@@ -12,7 +12,7 @@ from models_registry.artifacts import load_pipeline
 from models_registry.models import ModelVersion
 from models_registry.runtimes import Runtime, load_runtime
 from models_registry.signatures import Columns, Signature
-from serving.models import Deployment
+from serving.models import Deployment, Endpoint
 from serving.routing.batching import BatchedRuntime
 
 
@@ -34,6 +34,8 @@ class Route:
         Whether it answers callers without a token, too.
     described
         The JSON of ``{"id", "model", "number"}`` of the version, made once.
+    group
+        Name of the A/B group, for the log.
     """
 
     project_id: int
@@ -48,6 +50,7 @@ class Route:
     version_number: int
     model: LoadedModel
     described: orjson.Fragment
+    group: str = ""
 
 
 def route_of(deployment: Deployment, model: LoadedModel) -> Route:
@@ -55,6 +58,8 @@ def route_of(deployment: Deployment, model: LoadedModel) -> Route:
     version = deployment.model_version
     endpoint = deployment.endpoint
     described = {"id": version.pk, "model": version.model.name, "number": version.number}
+    if deployment.role in _STAND_INS:
+        described["fallback"] = _STAND_INS[deployment.role]
     return Route(
         project_id=endpoint.project_id,
         project_slug=endpoint.project.slug,
@@ -68,7 +73,15 @@ def route_of(deployment: Deployment, model: LoadedModel) -> Route:
         version_number=version.number,
         model=model,
         described=orjson.Fragment(orjson.dumps(described)),
+        group=deployment.group,
     )
+
+
+#: What an answer says of who gave it when it was not the champion's turn.
+_STAND_INS = {
+    Deployment.Role.FALLBACK.value: Endpoint.Fallback.PREVIOUS.value,
+    Deployment.Role.CONSTANT.value: Endpoint.Fallback.CONSTANT.value,
+}
 
 
 def load_model(version: ModelVersion) -> LoadedModel:

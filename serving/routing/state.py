@@ -1,8 +1,8 @@
 """The state of one web process: routes and tokens, brought up to date twice a second.
 
-Two threads look after it. One *looks*: it only reads, so that a revoked token or a stopped endpoint shows
-within a second whatever else happens. The other *works*: it writes deployments that follow their champion and
-loads models, which may take longer.
+Three threads look after it. One *looks*: it only reads, so that a revoked token or a stopped endpoint shows
+within a second whatever else happens. One *works*: it writes deployments that follow their champion and
+loads models, which may take longer. One *counts*: it adds what was answered to the minutes in the database.
 """
 
 from __future__ import annotations
@@ -14,23 +14,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connections
 
 from accounts.selectors import principals_of_digests
+from core.clock import now
 from core.errors import DomainError
-from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown
+from models_registry.models import VersionStatus
+from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown, VersionNotServed
 from serving.execution.following import follow_champions
-from serving.models import Deployment
+from serving.models import Deployment, Endpoint
 from serving.prediction_log import SegmentWriter
+from serving.routing.constants import constant_model
+from serving.routing.counting import MinuteCounter
 from serving.routing.loading import LoadedModels
 from serving.routing.places import Places
-from serving.routing.routes import Route, route_of
+from serving.routing.routes import LoadedModel, Route, route_of
+from serving.routing.shadowing import Shadows
 from serving.routing.statistics import Labels, Statistics
 from serving.routing.tokens import TokenCache
+from serving.routing.traffic import Traffic, traffic_of
 from serving.selectors.deployments import (
-    active_champions,
+    active_deployments,
+    addressed_version,
     endpoints_behind_their_champion,
     generation,
 )
@@ -38,6 +46,9 @@ from serving.selectors.deployments import (
 logger = logging.getLogger(__name__)
 
 Key = tuple[int, str]
+
+#: The role, in the log, of a version that is not at work and was asked for by its number or alias.
+ADDRESSED = "addressed"
 
 
 class Routing:
@@ -64,6 +75,8 @@ class Routing:
         To be entered while a prediction is made.
     statistics
         What was answered and refused.
+    shadows
+        What answers once more, for the log only.
     """
 
     def __init__(self, *, tick_seconds: float, models: LoadedModels | None = None) -> None:
@@ -71,10 +84,13 @@ class Routing:
         self.log = SegmentWriter(Path(settings.PREDICTION_LOG_ROOT))
         self.places = Places(settings.PREDICT_MAX_AT_ONCE)
         self.statistics = Statistics()
+        self.shadows = Shadows(self.log.append, self.statistics, has_thread=bool(tick_seconds))
+        self._minutes = MinuteCounter(self.statistics)
         self._tick_seconds = tick_seconds
         self._models = LoadedModels() if models is None else models
-        self._routes: Mapping[Key, Route] = {}
+        self._traffic: Mapping[Key, Traffic] = {}
         self._open: Mapping[tuple[str, str], Route] = {}
+        self._deployments: Sequence[Deployment] = ()
         self._waiting: Sequence[Deployment] = ()
         self._generation: int | None = None
         self._changing = threading.Lock()
@@ -84,8 +100,8 @@ class Routing:
         self._threads: list[threading.Thread] = []
         self._pid = 0
 
-    def route(self, project_id: int, name: str) -> Route:
-        """Return the route of an endpoint.
+    def traffic(self, project_id: int, name: str) -> Traffic:
+        """Return what is at work at an endpoint.
 
         Raises
         ------
@@ -94,12 +110,76 @@ class Routing:
         """
         self._ensure_started()
         key = (project_id, name)
-        route = self._routes.get(key)
-        if route is None:
-            route = self._new_route(key)
-        if not route.is_live:
+        traffic = self._traffic.get(key)
+        if traffic is None:
+            traffic = self._new_traffic(key)
+        if not traffic.usual.is_live:
             raise EndpointStopped(f"The endpoint '{name}' is stopped.")
-        return route
+        return traffic
+
+    def route(self, project_id: int, name: str) -> Route:
+        """Return the route that usually answers at an endpoint.
+
+        Raises
+        ------
+        EndpointUnknown, EndpointStopped, EndpointNotReady
+            As :meth:`traffic` does.
+        """
+        return self.traffic(project_id, name).usual
+
+    def addressed(
+        self, traffic: Traffic, *, version: int | None, alias: str | None, may_load: bool
+    ) -> Route:
+        """Return the route of the version that a caller asks for by its number or an alias.
+
+        Parameters
+        ----------
+        may_load
+            Whether a version that is not at work at the endpoint is loaded for this caller.
+
+        Raises
+        ------
+        VersionNotServed
+            There is none, or it is not at work here and the caller may not have it loaded.
+        EndpointNotReady
+            It cannot be loaded.
+        """
+        usual = traffic.usual
+        name = f"version {version}" if alias is None else f"alias '{alias}'"
+        for route in traffic.at_work:
+            if version in (None, route.version_number) and alias in (None, route.role):
+                return route
+        refusal = VersionNotServed(f"The {name} does not answer at '{usual.endpoint_name}'.")
+        found = None
+        if may_load or alias is not None:
+            found = addressed_version(endpoint_id=usual.endpoint_id, number=version, alias=alias)
+        if found is None:
+            raise refusal
+        for route in traffic.at_work:
+            if found.pk == route.model_version_id:
+                return route
+        if not may_load or found.status != VersionStatus.READY:
+            raise refusal
+        try:
+            model = self._models.load(found)
+        except Exception as error:
+            logger.exception("%s cannot be loaded", found)
+            raise EndpointNotReady(f"The {name} cannot be loaded.", retry_after=5) from error
+        described = {"id": found.pk, "model": found.model.name, "number": found.number}
+        return replace(
+            usual,
+            deployment_id=0,
+            role=ADDRESSED,
+            group="",
+            model_version_id=found.pk,
+            version_number=found.number,
+            model=model,
+            described=orjson.Fragment(orjson.dumps(described)),
+        )
+
+    def flush(self) -> None:
+        """Add what has been counted to the minutes in the database."""
+        self._minutes.flush(now())
 
     @property
     def loaded_models(self) -> int:
@@ -132,22 +212,23 @@ class Routing:
         """End the threads and close the log."""
         self._stop.set()
         self._work_to_do.set()
+        self.shadows.close()
         if self._pid == os.getpid():
             for thread in self._threads:
                 thread.join()
         self.log.close()
 
-    def _new_route(self, key: Key) -> Route:
-        """Return the route of an endpoint made since the last tick, or whose first model is not loaded."""
+    def _new_traffic(self, key: Key) -> Traffic:
+        """Return the traffic of an endpoint made since the last tick, or whose first model is not loaded."""
         self._look_at_routes()
         for deployment in self._waiting:
-            if _key_of(deployment) == key:
+            if _key_of(deployment) == key and _is_usual(deployment):
                 if not self._models.is_worth_trying(deployment.model_version):
                     break
                 self._load(deployment)
-        route = self._routes.get(key)
-        if route is not None:
-            return route
+        traffic = self._traffic.get(key)
+        if traffic is not None:
+            return traffic
         if any(_key_of(deployment) == key for deployment in self._waiting):
             raise EndpointNotReady(f"The model of '{key[1]}' could not be loaded.", retry_after=5)
         raise EndpointUnknown(f"There is no endpoint '{key[1]}'.")
@@ -166,40 +247,59 @@ class Routing:
             present = generation()
             if present == self._generation:
                 return
-            deployments = active_champions()
-            routes: dict[Key, Route] = {}
-            waiting: list[Deployment] = []
-            for deployment in deployments:
-                key = _key_of(deployment)
-                model = self._models.get(deployment.model_version)
-                before = self._routes.get(key)
-                if model is not None:
-                    routes[key] = route_of(deployment, model)
-                    continue
-                waiting.append(deployment)
-                if before is not None and before.endpoint_id == deployment.endpoint_id:
-                    routes[key] = replace(
-                        before,
-                        is_live=deployment.endpoint.is_live,
-                        is_open=deployment.endpoint.is_open,
-                    )
-            self._show(routes)
-            self._waiting = waiting
+            deployments = active_deployments()
+            self._deployments = deployments
+            self._build()
             self._generation = present
         self._models.want(deployment.model_version for deployment in deployments)
 
-    def _show(self, routes: Mapping[Key, Route]) -> None:
-        """Let these routes answer from now on."""
-        for route in routes.values():
-            self.statistics.name(
-                route.deployment_id,
-                Labels(route.project_slug, route.endpoint_name, route.version_number, route.role),
-            )
-        self._routes = routes
+    def _build(self) -> None:
+        """Make the table of what is at work, with those models that are in memory (inside ``_changing``)."""
+        at_endpoints: dict[Key, list[Deployment]] = {}
+        for deployment in self._deployments:
+            at_endpoints.setdefault(_key_of(deployment), []).append(deployment)
+        table: dict[Key, Traffic] = {}
+        waiting: list[Deployment] = []
+        for key, deployments in at_endpoints.items():
+            loaded: list[tuple[Deployment, Route]] = []
+            for deployment in deployments:
+                model = self._model_of(deployment)
+                if model is None:
+                    waiting.append(deployment)
+                else:
+                    loaded.append((deployment, route_of(deployment, model)))
+            made = _traffic(deployments[0].endpoint, loaded, self._traffic.get(key))
+            if made is not None:
+                table[key] = made
+        self._show(table)
+        self._waiting = sorted(waiting, key=_is_usual, reverse=True)
+
+    def _model_of(self, deployment: Deployment) -> LoadedModel | None:
+        """Return what answers for a deployment, when it is in memory; a constant always is."""
+        version = deployment.model_version
+        if deployment.role == Deployment.Role.CONSTANT:
+            return constant_model(version.signature, deployment.endpoint.fallback_value)
+        return self._models.get(version)
+
+    def _show(self, table: Mapping[Key, Traffic]) -> None:
+        """Let these answer from now on."""
+        for traffic in table.values():
+            for route in traffic.at_work:
+                self.statistics.name(
+                    route.deployment_id,
+                    Labels(
+                        route.project_slug,
+                        route.endpoint_name,
+                        route.version_number,
+                        route.role,
+                        route.group,
+                    ),
+                )
+        self._traffic = table
         self._open = {
-            (route.project_slug, route.endpoint_name): route
-            for route in routes.values()
-            if route.is_open
+            (traffic.usual.project_slug, traffic.usual.endpoint_name): traffic.usual
+            for traffic in table.values()
+            if traffic.usual.is_open
         }
 
     def _work(self) -> None:
@@ -230,11 +330,8 @@ class Routing:
             problem = (str(error) or type(error).__name__)[:500]
         else:
             with self._changing:
-                # Unless the table was made anew meanwhile, and knows better.
-                if any(one is deployment for one in self._waiting):
-                    self._waiting = [one for one in self._waiting if one is not deployment]
-                    route = route_of(deployment, model)
-                    self._show({**self._routes, _key_of(deployment): route})
+                if self._models.get(deployment.model_version) is model:
+                    self._build()
         if deployment.problem != problem:
             deployment.problem = problem
             Deployment.objects.filter(pk=deployment.pk).update(problem=problem)
@@ -256,6 +353,7 @@ class Routing:
                 for name, *arguments in (
                     ("routing-looks", self._look, self._pause),
                     ("routing-works", self._work, self._wait_for_work),
+                    ("routing-counts", self.flush, self._pause_between_flushes),
                 )
             ]
             for thread in self._threads:
@@ -264,6 +362,9 @@ class Routing:
 
     def _pause(self) -> None:
         self._stop.wait(self._tick_seconds)
+
+    def _pause_between_flushes(self) -> None:
+        self._stop.wait(settings.TRAFFIC_FLUSH_SECONDS)
 
     def _wait_for_work(self) -> None:
         self._work_to_do.wait()
@@ -290,6 +391,42 @@ class Routing:
 
 def _key_of(deployment: Deployment) -> Key:
     return (deployment.endpoint.project_id, deployment.endpoint.name)
+
+
+def _is_usual(deployment: Deployment) -> bool:
+    return deployment.role not in (Deployment.Role.CANARY, Deployment.Role.SHADOW)
+
+
+def _traffic(
+    endpoint: Endpoint, loaded: Sequence[tuple[Deployment, Route]], before: Traffic | None
+) -> Traffic | None:
+    """Return an endpoint's traffic; None when nothing of it is in memory yet.
+
+    What answered before goes on when what shall answer usually is not in memory.
+    """
+    by_role: dict[str, list[tuple[Deployment, Route]]] = {}
+    for deployment, route in loaded:
+        by_role.setdefault(deployment.role, []).append((deployment, route))
+    usual = None
+    is_emergency = endpoint.status == Endpoint.Status.FALLBACK
+    roles = (Deployment.Role.CONSTANT, Deployment.Role.FALLBACK) if is_emergency else ()
+    for role in roles or (Deployment.Role.CHAMPION,):
+        for _, route in by_role.get(role, []):
+            usual = route
+    if usual is None:
+        if before is None or before.usual.endpoint_id != endpoint.pk:
+            return None
+        usual = replace(before.usual, is_live=endpoint.is_live, is_open=endpoint.is_open)
+    canaries = [] if is_emergency else by_role.get(Deployment.Role.CANARY, [])
+    shadows = [] if is_emergency else by_role.get(Deployment.Role.SHADOW, [])
+    used = {usual.deployment_id} | {one.pk for one, _ in (*canaries, *shadows)}
+    return traffic_of(
+        usual,
+        [(route, deployment.weight) for deployment, route in canaries],
+        [route for _, route in shadows],
+        endpoint.entity_column,
+        [route for deployment, route in loaded if deployment.pk not in used],
+    )
 
 
 _routing: Routing | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 #: Upper bounds of the buckets of latency, in seconds; the last bucket has none.
@@ -43,6 +45,10 @@ class Counts:
         Sum of the latencies of answered requests.
     buckets
         Answered requests by latency: one number for each of ``BUCKET_SECONDS``, and one for all above.
+    answers
+        Instances by answer, where several versions are at work.
+    dropped
+        Requests that a shadow had no room for.
     """
 
     statuses: dict[int, int] = field(default_factory=dict)
@@ -50,6 +56,8 @@ class Counts:
     seconds: float = 0.0
     failed_seconds: float = 0.0
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKET_SECONDS) + 1))
+    answers: Counter[str] = field(default_factory=Counter)
+    dropped: int = 0
 
     @property
     def answered(self) -> int:
@@ -64,7 +72,13 @@ class Counts:
     def copy(self) -> Counts:
         """Return these counts as they are now."""
         return Counts(
-            dict(self.statuses), self.rows, self.seconds, self.failed_seconds, list(self.buckets)
+            dict(self.statuses),
+            self.rows,
+            self.seconds,
+            self.failed_seconds,
+            list(self.buckets),
+            Counter(self.answers),
+            self.dropped,
         )
 
 
@@ -76,6 +90,7 @@ class Labels:
     endpoint: str
     version: int
     role: str
+    group: str = ""
 
 
 class Statistics:
@@ -95,12 +110,23 @@ class Statistics:
         """Names by the id of the deployment."""
         return dict(self._labels)
 
-    def record(self, key: Key, *, status: int, rows: int, seconds: float) -> None:
-        """Count one request."""
+    def record(
+        self,
+        key: Key,
+        *,
+        status: int,
+        rows: int,
+        seconds: float,
+        answers: Sequence[object] | None = None,
+    ) -> None:
+        """Count one request, and its answers if they are given."""
+        tally = None if answers is None else _tally(answers)
         with self._mutex:
             counts = self._counts.get(key)
             if counts is None:
                 counts = self._counts[key] = Counts()
+            if tally is not None:
+                _add_answers(counts.answers, tally)
             counts.statuses[status] = counts.statuses.get(status, 0) + 1
             if status != 200:
                 counts.failed_seconds += seconds
@@ -109,7 +135,49 @@ class Statistics:
             counts.seconds += seconds
             counts.buckets[bisect_left(BUCKET_SECONDS, seconds)] += 1
 
+    def drop(self, key: Key) -> None:
+        """Count a request that a shadow had no room for."""
+        with self._mutex:
+            self._counts.setdefault(key, Counts()).dropped += 1
+
     def snapshot(self) -> Mapping[Key, Counts]:
         """Return all counts as they are now."""
         with self._mutex:
             return {key: counts.copy() for key, counts in self._counts.items()}
+
+
+#: So many different answers are told apart.
+_MOST_ANSWERS = 1000
+_OTHER = "…"
+
+
+def answer_bin(answer: object) -> str:
+    """Return the bin in which an answer is counted.
+
+    Classes are their own bins. A floating-point number falls into one of 16 equal parts between two powers of 2,
+    so that all processes and versions count into the same bins without knowing the range.
+
+    Examples
+    --------
+    >>> answer_bin("yes"), answer_bin(3), answer_bin(0.0)
+    ('yes', '3', '0')
+    >>> answer_bin(100.0) == answer_bin(101.0), answer_bin(100.0) == answer_bin(120.0)
+    (True, False)
+    """
+    if not isinstance(answer, float):
+        return str(answer)
+    if not answer or not math.isfinite(answer):
+        return "0" if not answer else str(answer)
+    fraction, exponent = math.frexp(abs(answer))
+    sign = "-" if answer < 0 else ""
+    return f"{sign}{exponent}/{int((fraction - 0.5) * 32)}"
+
+
+def _tally(answers: Sequence[object]) -> Counter[str]:
+    return Counter(map(answer_bin, answers))
+
+
+def _add_answers(kept: Counter[str], more: Counter[str]) -> None:
+    for answer, number in more.items():
+        known = answer if answer in kept or len(kept) < _MOST_ANSWERS else _OTHER
+        kept[known] += number

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Case, F, OuterRef, Prefetch, QuerySet, Subquery, When
 
-from models_registry.models import Alias
+from models_registry.models import Alias, ModelVersion
 from models_registry.selectors import CHAMPION
 from models_registry.signatures import Signature
 from serving.models import Deployment, Endpoint, RoutingGeneration
@@ -22,19 +22,38 @@ def champion_deployment(endpoint: Endpoint) -> Deployment | None:
     )
 
 
-def active_champions() -> list[Deployment]:
-    """Return the deployments that answer, of all endpoints, with all that a route needs."""
+def active_deployments() -> list[Deployment]:
+    """Return the deployments at work, of all endpoints and the oldest first, with all that a route needs."""
     return list(
-        Deployment.objects.filter(
-            role=Deployment.Role.CHAMPION, ended_at__isnull=True
-        ).select_related("endpoint__project", "model_version__model")
+        Deployment.objects.filter(ended_at__isnull=True)
+        .select_related("endpoint__project", "model_version__model")
+        .order_by("pk")
     )
 
 
+def addressed_version(
+    *, endpoint_id: int, number: int | None = None, alias: str | None = None
+) -> ModelVersion | None:
+    """Return the version of an endpoint's model that a number or an alias names."""
+    versions = ModelVersion.objects.filter(model__endpoints=endpoint_id).select_related("model")
+    if alias is not None:
+        versions = versions.filter(aliases__name=alias)
+    if number is not None:
+        versions = versions.filter(number=number)
+    return versions.first()
+
+
 def with_active_deployments(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
-    """Load each endpoint's model and its deployments at work, as ``active``, in two queries."""
-    active = Deployment.objects.filter(ended_at__isnull=True).select_related(
-        "model_version__model", "started_by"
+    """Load each endpoint's model and its deployments at work, as ``active``, in two queries.
+
+    What stands in for the champion comes first, then the champion.
+    """
+    first = [Deployment.Role.CONSTANT, Deployment.Role.FALLBACK, Deployment.Role.CHAMPION]
+    order = Case(*(When(role=role, then=place) for place, role in enumerate(first)), default=9)
+    active = (
+        Deployment.objects.filter(ended_at__isnull=True)
+        .select_related("model_version__model", "started_by")
+        .order_by(order, "pk")
     )
     return endpoints.select_related("model", "project").prefetch_related(
         Prefetch("deployments", queryset=active, to_attr="active")
@@ -98,6 +117,7 @@ def served_endpoints(
     if name is not None:
         endpoints = endpoints.filter(name=name)
     order = {Deployment.Role.CHAMPION.value: 0}
+    constant = Deployment.Role.CONSTANT.value
     return [
         ServedEndpoint(
             id=endpoint.pk,
@@ -114,7 +134,8 @@ def served_endpoints(
                     problem=one.problem,
                 )
                 for one in sorted(
-                    vars(endpoint)["active"], key=lambda one: (order.get(one.role, 1), one.pk)
+                    (one for one in vars(endpoint)["active"] if one.role != constant),
+                    key=lambda one: (order.get(one.role, 1), one.pk),
                 )
             ],
         )

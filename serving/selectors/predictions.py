@@ -56,6 +56,7 @@ class PredictionRecord:
     features: Mapping[str, Any]
     prediction: Any
     probabilities: Sequence[float] | None
+    group: str = ""
 
 
 def log_path(project_id: int) -> str:
@@ -72,8 +73,15 @@ def predictions(
     model_version_id: int | None = None,
     columns: Sequence[str] | None = None,
 ) -> pa.Table | None:
-    """Return an endpoint's predictions with ``start <= at < end``; None when none was ever shipped."""
-    where = _between(start, end) & (pads.field("endpoint_id") == endpoint_id)
+    """Return what an endpoint answered with ``start <= at < end``; None when nothing was ever shipped.
+
+    Shadows answered nobody, and constants are no model's answers: both are left out.
+    """
+    where = (
+        _between(start, end)
+        & (pads.field("endpoint_id") == endpoint_id)
+        & ~pads.field("role").isin(["shadow", "constant"])
+    )
     if model_version_id is not None:
         where &= pads.field("model_version_id") == model_version_id
     return lake.read_window(
@@ -91,7 +99,7 @@ def hourly_predictions(
             log_path(project_id),
             columns=["at"],
             partitions=_days(start, end),
-            where=_between(start, end),
+            where=_between(start, end) & (pads.field("role") != "shadow"),
         )
         if found is None:
             continue
@@ -173,6 +181,7 @@ def _record_of(request: LoggedRequest, index: int) -> PredictionRecord:
         features=request.records[index],
         prediction=request.predictions[index],
         probabilities=None if request.probabilities is None else request.probabilities[index],
+        group=request.group,
     )
 
 
@@ -202,6 +211,7 @@ def _find_in_lake(project_id: int, wanted: Mapping[str, datetime]) -> dict[UUID,
             features=orjson.loads(row["features"]),
             prediction=orjson.loads(row["prediction"]),
             probabilities=row["probabilities"],
+            group=row.get("group") or "",
         )
         for row in rows.to_pylist()
     }

@@ -1,19 +1,39 @@
 """Writes of the serving room that a person or a client asks for."""
 
-from serving.services.endpoints import (
-    change_endpoint,
-    create_endpoint,
-    roll_back_endpoint,
-    start_endpoint,
-    stop_endpoint,
+from __future__ import annotations
+
+from serving.services.deployments import change_weight, end_deployment, start_deployment
+from serving.services.emergencies import fall_back, start_endpoint, stop_endpoint
+from serving.services.endpoints import change_endpoint, create_endpoint, roll_back_endpoint
+from serving.services.rollouts import (
+    Step,
+    abort_rollout,
+    change_rollout,
+    create_rollout,
+    pause_rollout,
+    promote_rollout,
+    resume_rollout,
+    start_rollout,
 )
 from serving.services.scoring import score_dataset_version
 
 __all__ = [
+    "Step",
+    "abort_rollout",
     "change_endpoint",
+    "change_rollout",
+    "change_weight",
     "create_endpoint",
+    "create_rollout",
+    "end_deployment",
+    "fall_back",
+    "pause_rollout",
+    "promote_rollout",
+    "resume_rollout",
     "roll_back_endpoint",
     "score_dataset_version",
+    "start_deployment",
     "start_endpoint",
+    "start_rollout",
     "stop_endpoint",
 ]

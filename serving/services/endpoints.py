@@ -1,6 +1,8 @@
-"""Writes that concern endpoints."""
+"""Endpoints: made, changed, and led back to the champion before."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -12,9 +14,13 @@ from core.errors import Invalid, NotFound
 from models_registry import services as registry
 from models_registry.models import RegisteredModel
 from models_registry.selectors import champion_of
+from models_registry.signatures import Signature
 from serving import execution
-from serving.errors import EndpointNameTaken, IllegalEndpointMove, NoChampion
+from serving.errors import EndpointNameTaken, NoChampion
 from serving.models import Deployment, Endpoint, endpoint_name
+from serving.selectors.deployments import champion_deployment
+from serving.services.emergencies import checked_constant
+from serving.services.locking import lock_endpoint
 
 
 @transaction.atomic
@@ -70,18 +76,47 @@ def change_endpoint(
     endpoint: Endpoint,
     description: str | None = None,
     is_open: bool | None = None,
+    entity_column: str | None = None,
+    fallback: str | None = None,
+    fallback_value: Any = None,
 ) -> Endpoint:
-    """Change what people read about an endpoint, or whether it answers without a token; None leaves as it is.
+    """Change what people read about an endpoint and how it treats its callers; None leaves as it is.
+
+    Parameters
+    ----------
+    is_open
+        Whether it answers without a token.
+    entity_column
+        The input that keeps its version; empty: none.
+    fallback, fallback_value
+        What answers in an emergency.
 
     Raises
     ------
+    Invalid
+        The champion has no such input, or could not give such an answer.
     PermissionMissing
         Opening an endpoint to everyone takes an administrator of the project.
     """
     principal.require(Permission.DEPLOY)
-    locked = _lock(principal, endpoint)
+    locked = lock_endpoint(principal, endpoint)
     changes: dict[str, list[object]] = {}
-    for attribute, value in (("description", description), ("is_open", is_open)):
+    if fallback is not None and fallback not in Endpoint.Fallback.values:
+        raise Invalid("Choose 'previous' or 'constant'.", field="fallback")
+    champion = champion_deployment(locked)
+    if champion is not None:
+        signature = champion.model_version.signature
+        if entity_column and entity_column not in Signature.from_dict(signature).names:
+            raise Invalid(f"The model has no input '{entity_column}'.", field="entity_column")
+        if fallback_value is not None:
+            fallback_value = checked_constant(signature, fallback_value, field="fallback_value")
+    for attribute, value in (
+        ("description", description),
+        ("is_open", is_open),
+        ("entity_column", entity_column),
+        ("fallback", fallback),
+        ("fallback_value", fallback_value),
+    ):
         before = getattr(locked, attribute)
         if value is not None and value != before:
             changes[attribute] = [before, value]
@@ -90,7 +125,7 @@ def change_endpoint(
         return locked
     if "is_open" in changes:
         principal.require(Permission.ADMIN)
-        execution.announce_change()
+    execution.announce_change()
     locked.save(update_fields=list(changes))
     audit.record(
         principal=principal,
@@ -100,28 +135,6 @@ def change_endpoint(
         changes=changes,
     )
     return locked
-
-
-def stop_endpoint(*, principal: Principal, endpoint: Endpoint) -> Endpoint:
-    """Refuse predictions from now on, within a second.
-
-    Raises
-    ------
-    IllegalEndpointMove
-        It is stopped already.
-    """
-    return _move(principal, endpoint, Endpoint.Status.STOPPED)
-
-
-def start_endpoint(*, principal: Principal, endpoint: Endpoint) -> Endpoint:
-    """Answer predictions again, within a second.
-
-    Raises
-    ------
-    IllegalEndpointMove
-        It is live already.
-    """
-    return _move(principal, endpoint, Endpoint.Status.LIVE)
 
 
 @transaction.atomic
@@ -136,39 +149,8 @@ def roll_back_endpoint(
         The model has had one champion only.
     """
     principal.require(Permission.DEPLOY)
-    locked = _lock(principal, endpoint)
+    locked = lock_endpoint(principal, endpoint)
     registry.rollback(principal=principal, model=locked.model, reason=reason)
     deployment = execution.follow_champion(locked, principal=principal)
     assert deployment is not None, "a model that was rolled back has a champion"
     return deployment
-
-
-@transaction.atomic
-def _move(principal: Principal, endpoint: Endpoint, status: Endpoint.Status) -> Endpoint:
-    principal.require(Permission.DEPLOY)
-    locked = _lock(principal, endpoint)
-    if locked.status == status:
-        raise IllegalEndpointMove(f"The endpoint is {locked.status} already.")
-    before, locked.status = locked.status, status
-    locked.save(update_fields=["status"])
-    execution.announce_change()
-    audit.record(
-        principal=principal,
-        action=f"endpoint.{status.value}",
-        target=locked,
-        summary=locked.name,
-        changes={"status": [before, status.value]},
-    )
-    return locked
-
-
-def _lock(principal: Principal, endpoint: Endpoint) -> Endpoint:
-    locked = (
-        Endpoint.objects.select_for_update(of=("self",))
-        .select_related("model")
-        .filter(pk=endpoint.pk, project_id=principal.project_id)
-        .first()
-    )
-    if locked is None:
-        raise NotFound("There is no such endpoint.")
-    return locked

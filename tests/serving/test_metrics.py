@@ -52,6 +52,7 @@ def test_predictions_are_counted_by_endpoint_version_dialect_and_status(
         "endpoint": "churn",
         "version": "1",
         "role": "champion",
+        "group": "",
         "dialect": "native",
     }
     assert samples["mlops_prediction_seconds_bucket", "native", None, "+Inf"].value == 1

@@ -68,6 +68,9 @@ def test_predictions_are_shipped_once_with_all_that_is_known(
         "prediction": '"yes"',
         "probabilities": [0.25, 0.75],
         "latency_us": 12,
+        "group": None,
+        "entity_key": None,
+        "answered_id": None,
     }
     assert ids_of(mine) == sorted(by_id)
     assert shipped_ids(8) == ids_of(others)

@@ -17,7 +17,7 @@ from accounts.principals import Principal, anonymous_principal
 from core.errors import DomainError, NotFound, Unsupported
 from core.logs import request_id
 from serving import prediction
-from serving.admission import admit
+from serving.admission import ENTITY_KEY, MODEL_ALIAS, MODEL_VERSION, addressed, admit
 from serving.errors import EndpointUnknown
 from serving.protocols import Codec, Envelope, Payload, scoring_address
 from serving.routing import routing
@@ -81,7 +81,9 @@ def scored(request: HttpRequest) -> HttpResponse:
     if json_length and not json_length.isdecimal():
         raise Unsupported("The length must be a number.", field="Inference-Header-Content-Length")
     state = routing()
-    admitted = admit(state, address, secret_of(request))
+    headers = request.headers
+    address = addressed(address, headers.get(MODEL_VERSION), headers.get(MODEL_ALIAS))
+    admitted = admit(state, address, secret_of(request), entity_key=headers.get(ENTITY_KEY, ""))
     envelope = Envelope(
         request.body,
         request.headers.get("Content-Type", "").replace(" ", "").lower(),

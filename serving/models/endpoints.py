@@ -1,4 +1,4 @@
-"""Endpoints, the deployments that answer behind them, and what is scored in one go."""
+"""Endpoints and the deployments that answer behind them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from accounts.models import Project
-from datasets.models import Dataset, DatasetVersion
-from jobs.models import Job
 from models_registry.models import ModelVersion, RegisteredModel
 
 endpoint_name = RegexValidator(
@@ -24,7 +22,12 @@ class Endpoint(models.Model):
 
     class Status(models.TextChoices):
         LIVE = "live", "Live"
+        FALLBACK = "fallback", "Fallback"
         STOPPED = "stopped", "Stopped"
+
+    class Fallback(models.TextChoices):
+        PREVIOUS = "previous", "The previous version"
+        CONSTANT = "constant", "A constant answer"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="endpoints")
     name = models.CharField(max_length=64, validators=[endpoint_name])
@@ -35,6 +38,26 @@ class Endpoint(models.Model):
         "answers without a token",
         default=False,
         help_text="For clients that cannot send a token: everyone who reaches the site may ask for predictions.",
+    )
+    entity_column = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="The input that says whom a request is about: the same entity keeps its version. "
+        "The header X-Entity-Key goes before it; without either the caller counts.",
+    )
+    fallback = models.CharField(
+        "answers in an emergency with",
+        max_length=16,
+        choices=Fallback.choices,
+        default=Fallback.PREVIOUS,
+    )
+    fallback_value = models.JSONField(
+        "the constant answer",
+        null=True,
+        blank=True,
+        default=None,
+        help_text="A class of the model, or a number.",
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -52,8 +75,8 @@ class Endpoint(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Whether it answers."""
-        return self.status == self.Status.LIVE
+        """Whether it answers, if only in an emergency's way."""
+        return self.status != self.Status.STOPPED
 
 
 class Deployment(models.Model):
@@ -63,13 +86,20 @@ class Deployment(models.Model):
         CHAMPION = "champion", "Champion"
         CANARY = "canary", "Canary"
         SHADOW = "shadow", "Shadow"
+        FALLBACK = "fallback", "Fallback"
+        CONSTANT = "constant", "Constant answer"
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deployments")
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, related_name="deployments"
     )
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.CHAMPION)
-    weight = models.FloatField(default=1.0)
+    weight = models.FloatField(
+        default=1.0, help_text="A canary's share of the traffic; the champion has what is left."
+    )
+    group = models.CharField(
+        max_length=64, blank=True, default="", help_text="Name of its A/B group, for the log."
+    )
     reason = models.CharField(max_length=500, blank=True, default="")
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -91,6 +121,11 @@ class Deployment(models.Model):
                 condition=models.Q(role="champion", ended_at__isnull=True),
                 name="one_active_champion_per_endpoint",
             ),
+            models.UniqueConstraint(
+                fields=["endpoint", "model_version", "role"],
+                condition=models.Q(ended_at__isnull=True),
+                name="one_active_deployment_per_version_and_role",
+            ),
             models.CheckConstraint(
                 condition=models.Q(weight__gte=0.0, weight__lte=1.0),
                 name="deployment_weight_is_a_share",
@@ -99,52 +134,6 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_version} as {self.role} of {self.endpoint}"
-
-
-class BatchScoring(models.Model):
-    """All rows of a dataset version answered by a model version: asked for once, one new version comes of it.
-
-    How far it has come is the job's to say. Both versions are kept from retention for as long as the row is there.
-    """
-
-    class Keep(models.TextChoices):
-        IDENTIFIERS = "identifiers", "Identifying columns"
-        ALL = "all", "All columns"
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="batch_scorings")
-    model_version = models.ForeignKey(
-        ModelVersion, on_delete=models.PROTECT, related_name="batch_scorings"
-    )
-    dataset_version = models.ForeignKey(
-        DatasetVersion, on_delete=models.PROTECT, related_name="batch_scorings"
-    )
-    output_dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="+")
-    output_version = models.ForeignKey(
-        DatasetVersion,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="made_by_batch_scorings",
-    )
-    keep = models.CharField(max_length=16, choices=Keep.choices, default=Keep.IDENTIFIERS)
-    rows_refused = models.BigIntegerField(
-        null=True,
-        blank=True,
-        help_text="Rows without an answer, because they do not fit the model.",
-    )
-    job = models.OneToOneField(
-        Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="batch_scoring"
-    )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-id"]
-
-    def __str__(self) -> str:
-        return f"{self.dataset_version} by {self.model_version}"
 
 
 class RoutingGeneration(models.Model):

@@ -1,0 +1,25 @@
+"""Tables of the serving room: endpoints and deployments, counted traffic, rollouts."""
+
+from __future__ import annotations
+
+from serving.models.endpoints import (
+    Deployment,
+    Endpoint,
+    RoutingGeneration,
+    endpoint_name,
+)
+from serving.models.rollouts import Rollout, RolloutJudgement, RolloutStep
+from serving.models.scoring import BatchScoring
+from serving.models.traffic import TrafficMinute
+
+__all__ = [
+    "BatchScoring",
+    "Deployment",
+    "Endpoint",
+    "Rollout",
+    "RolloutJudgement",
+    "RolloutStep",
+    "RoutingGeneration",
+    "TrafficMinute",
+    "endpoint_name",
+]
