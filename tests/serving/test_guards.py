@@ -78,7 +78,7 @@ def test_a_version_that_answers_nothing_trips_although_it_has_no_latency() -> No
 
 def test_the_p_value_of_failures_is_fishers() -> None:
     canary, champion = Seen(120, 9), Seen(2000, 60)
-    expected = fisher_exact([[9, 111], [60, 1940]], alternative="greater").pvalue
+    expected = fisher_exact(np.array([[9, 111], [60, 1940]]), alternative="greater").pvalue
     assert more_failures_p_value(canary, champion) == pytest.approx(expected)
 
 
@@ -92,7 +92,7 @@ def test_many_looks_at_equal_versions_seldom_trip() -> None:
         requests, look = 100, 0
         while requests <= 4000:
             look += 1
-            windows = [
+            ours, theirs = (
                 Seen(
                     requests,
                     int(failed[side, :requests].sum()),
@@ -100,8 +100,8 @@ def test_many_looks_at_equal_versions_seldom_trip() -> None:
                     {"a": int(answers[side, :requests].sum()), "b": requests},
                 )
                 for side in (0, 1)
-            ]
-            judged = judge(*windows, limits, level=level_of_look(0.05, look), bounds=(1.0,))
+            )
+            judged = judge(ours, theirs, limits, level=level_of_look(0.05, look), bounds=(1.0,))
             if judged.verdict == "breached":
                 tripped += 1
                 break

@@ -23,7 +23,7 @@ from serving.errors import (
     IllegalRolloutMove,
     RolloutUnderWay,
 )
-from serving.execution import rollouts
+from serving.execution import follow_champion, rollouts
 from serving.execution.counters import Counted, add_to_minute
 from serving.models import Deployment, Endpoint, Rollout, RolloutJudgement
 from serving.models.rollouts import NEXT_STATUSES
@@ -216,14 +216,14 @@ def test_another_champion_ends_the_question(
     principal: Principal, rollout: Rollout, second: ModelVersion
 ) -> None:
     promote(principal=principal, version=second)
-    rollouts.follow_champion(rollout.endpoint)
+    follow_champion(rollout.endpoint)
     assert Clock(rollout).wait(0.1).status == Status.COMPLETED
 
 
 def test_a_third_version_as_champion_aborts(principal: Principal, rollout: Rollout) -> None:
     third = register(principal, "logistic")
     promote(principal=principal, version=third)
-    rollouts.follow_champion(rollout.endpoint)
+    follow_champion(rollout.endpoint)
     assert Clock(rollout).wait(0.1).status == Status.ABORTED
 
 
