@@ -25,6 +25,7 @@ from datasets.api.views.checks import (
     WaiveChecksView,
 )
 from datasets.api.views.comparisons import ComparisonView, DatasetComparisonsView
+from datasets.api.views.erasures import ErasureRequestViewSet, VerifyVersionView
 from datasets.api.views.profiles import VersionProfileView
 from datasets.api.views.quarantine import VersionQuarantineView
 from datasets.api.views.recipes import RecipeStepKindsView, RecipeViewSet
@@ -49,6 +50,7 @@ router.register("dataset-versions", DatasetVersionViewSet, basename="dataset-ver
 router.register("dataset-grants", DatasetGrantViewSet, basename="dataset-grant")
 router.register("data-checks", DataCheckViewSet, basename="data-check")
 router.register("recipes", RecipeViewSet, basename="recipe")
+router.register("erasure-requests", ErasureRequestViewSet, basename="erasure-request")
 router.register("sources", SourceViewSet, basename="source")
 
 urlpatterns = [
@@ -89,6 +91,11 @@ urlpatterns = [
         "dataset-versions/<int:version_id>/hold/",
         VersionHoldView.as_view(),
         name="dataset-version-hold",
+    ),
+    path(
+        "dataset-versions/<int:version_id>/verify/",
+        VerifyVersionView.as_view(),
+        name="dataset-version-verify",
     ),
     path("retention-policies/", RetentionPoliciesView.as_view(), name="retention-policies"),
     path(

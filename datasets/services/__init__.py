@@ -13,6 +13,15 @@ from datasets.services.checks import (
 )
 from datasets.services.comparisons import compare_versions
 from datasets.services.datasets import create_dataset, delete_dataset, update_dataset
+from datasets.services.erasure import (
+    confirm_erasure,
+    reject_erasure,
+    request_erasure,
+    resume_erasure,
+    search_again,
+    verify_version,
+    withdraw_erasure,
+)
 from datasets.services.exploring import FILE_TYPES, download_version, run_sql
 from datasets.services.ingestion import MODES, upload_version
 from datasets.services.profiles import profile_version
@@ -61,6 +70,7 @@ __all__ = [
     "clone_recipe",
     "compact_dataset",
     "compare_versions",
+    "confirm_erasure",
     "create_check",
     "create_dataset",
     "create_recipe",
@@ -77,21 +87,27 @@ __all__ = [
     "preview_retention",
     "profile_version",
     "record_version",
+    "reject_erasure",
     "release_schema",
     "release_version",
     "request_checks",
+    "request_erasure",
     "reset_source",
     "restore_version",
+    "resume_erasure",
     "revise_recipe",
     "revoke_grant",
     "run_retention",
     "run_source",
     "run_sql",
+    "search_again",
     "set_retention_policy",
     "set_source_enabled",
     "suggestions_for",
     "update_dataset",
     "update_recipe",
     "upload_version",
+    "verify_version",
     "waive_checks",
+    "withdraw_erasure",
 ]

@@ -127,6 +127,11 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     aliases = serializers.SerializerMethodField()
+    erasure_marks = serializers.DictField(
+        child=serializers.IntegerField(),
+        read_only=True,
+        help_text="How many rows that it was trained on each erasure removed, by its reference.",
+    )
     gates = GateResultSerializer(source="current_results", many=True, read_only=True)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
 
@@ -150,6 +155,8 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
             "artifact_size_bytes",
             "run",
             "dataset_version",
+            "erasure_affected_at",
+            "erasure_marks",
             "seed",
             "created_by",
             "created_at",

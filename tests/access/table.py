@@ -78,4 +78,5 @@ QUERIES: Mapping[str, Callable[[Any], str]] = {
 NOT_FOR_OWNERS: Mapping[str, str] = {
     "approval-approve": "takes a second person",
     "approval-reject": "takes a second person",
+    "erasure-request-reject": "takes a second person",
 }

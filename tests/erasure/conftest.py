@@ -13,8 +13,11 @@ from django.conf import settings
 from accounts.models import Project, Role
 from accounts.principals import Principal
 from core.clock import now
+from core.fingerprints import fingerprint
 from core.ids import uuid7
-from datasets.models import Dataset, DatasetVersion
+from core.sealing import seal
+from datasets.execution.erasure.jobs import PURPOSE
+from datasets.models import Dataset, DatasetVersion, ErasureRequest, ErasureStatus
 from datasets.services import create_dataset, upload_version
 from jobs.models import Job
 from models_registry.models import ModelVersion, RegisteredModel
@@ -148,3 +151,32 @@ def upload_to(
         return DatasetVersion.objects.get(pk=run_job(job).result["dataset_version"])
 
     return send
+
+
+@pytest.fixture
+def waiting(principal: Principal, project: Project) -> ErasureRequest:
+    """An erasure that was searched for and waits for a second person; no dataset stands behind it."""
+    return ErasureRequest.objects.create(
+        project=project,
+        status=ErasureStatus.SEARCHED,
+        column="patient",
+        subject_sealed=seal({"subject": SUBJECT}),
+        subject_hash=fingerprint(SUBJECT, purpose=PURPOSE),
+        requested_by_id=principal.user_id,
+    )
+
+
+@pytest.fixture
+def untrained(project: Project, hospital: list[DatasetVersion]) -> ModelVersion:
+    """A model version that says it was trained on the second version; it has no files."""
+    line, _ = RegisteredModel.objects.get_or_create(project=project, name="illness")
+    return ModelVersion.objects.create(
+        model=line,
+        number=1,
+        status="ready",
+        task="classification",
+        estimator="logistic",
+        dataset_version=hospital[1],
+        artifact_digest="0" * 64,
+        signature={"inputs": [{"name": "patient", "type": "string", "nullable": False}]},
+    )

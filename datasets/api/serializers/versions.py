@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from datasets.api.serializers.erasures import VersionErasureSerializer
 from datasets.formats import ON_BAD_ROWS, REFUSE, USUAL_BAD_SHARE
 from datasets.models import DatasetVersion
 from datasets.schema import ColumnType, Role
@@ -54,6 +55,7 @@ class DatasetVersionSummarySerializer(serializers.ModelSerializer[DatasetVersion
             "quarantined_rows",
             "size_bytes",
             "sha256",
+            "erasure_affected",
             "archived_at",
             "purged_at",
             "hold_reason",
@@ -80,12 +82,19 @@ class DatasetVersionSerializer(DatasetVersionSummarySerializer):
         ),
     )
 
+    erasures = VersionErasureSerializer(
+        many=True,
+        read_only=True,
+        help_text="What erasures of data subjects removed: the history of the digest.",
+    )
+
     class Meta(DatasetVersionSummarySerializer.Meta):
         fields: ClassVar[list[str]] = [
             *DatasetVersionSummarySerializer.Meta.fields,
             "delta_version",
             "schema",
             "profile",
+            "erasures",
         ]
         read_only_fields = fields
 
