@@ -71,6 +71,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "icon": "share",
                 "link": reverse_lazy("admin:datasets_datasetgrant_changelist"),
             },
+            {
+                "title": "Erasures",
+                "icon": "person_remove",
+                "link": reverse_lazy("admin:datasets_erasurerequest_changelist"),
+            },
         ],
     },
     {

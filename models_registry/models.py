@@ -145,6 +145,11 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"
 
+    @property
+    def erased_row_count(self) -> int:
+        """How many of the rows that it was trained on were erased since."""
+        return sum(self.erasure_marks.values())
+
 
 class Gate(models.Model):
     """One condition that a version of this model must meet before it may take traffic."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datasets.admin.checks import DataCheckAdmin
 from datasets.admin.comparisons import VersionComparisonAdmin
 from datasets.admin.datasets import DatasetAdmin
+from datasets.admin.erasures import ErasureRequestAdmin
 from datasets.admin.recipes import RecipeAdmin
 from datasets.admin.retention import RetentionPolicyAdmin
 from datasets.admin.sharing import DatasetGrantAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "DatasetAdmin",
     "DatasetGrantAdmin",
     "DatasetVersionAdmin",
+    "ErasureRequestAdmin",
     "RecipeAdmin",
     "RetentionPolicyAdmin",
     "SourceAdmin",

@@ -20,6 +20,7 @@ from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from datasets import services
 from datasets.admin.checks import CheckResultsMixin
+from datasets.admin.erasures import ErasedRowsMixin, erased_from
 from datasets.admin.profile_pages import ProfilePageMixin
 from datasets.admin.quarantine_pages import QuarantinePageMixin
 from datasets.admin.retention import HoldMixin
@@ -36,6 +37,7 @@ SCORING_PAGE = "admin:serving_batchscoring_add"
 class DatasetVersionAdmin(
     QuarantinePageMixin,
     CheckResultsMixin,
+    ErasedRowsMixin,
     RowPagesMixin,
     ProfilePageMixin,
     ReadOnlyAdminMixin,
@@ -52,6 +54,7 @@ class DatasetVersionAdmin(
         "columns",
         "size",
         "digest",
+        "erased",
         "created_by",
         "created_at",
     )
@@ -63,6 +66,7 @@ class DatasetVersionAdmin(
         "quarantined_rows",
         "compare",
         "score",
+        "verify",
         "check_again",
         "waive",
         "archive",
@@ -72,7 +76,10 @@ class DatasetVersionAdmin(
     ]
     change_form_outer_after_template = "admin/datasets/version_content.html"
     fieldsets = (
-        (None, {"fields": ("name", "state", "rows", "columns", "size", "sha256", "kept")}),
+        (
+            None,
+            {"fields": ("name", "state", "rows", "columns", "size", "sha256", "kept", "erased")},
+        ),
         (
             "Origin",
             {"fields": ("origin", "dataset", "parent", "job", "created_by", "created_at")},
@@ -103,6 +110,7 @@ class DatasetVersionAdmin(
         version = self.get_object(request, object_id) if object_id else None
         context = dict(extra_context or {})
         if isinstance(version, DatasetVersion):
+            context |= erased_from(version)
             if self._usable(request, Use.READ).filter(pk=version.dataset_id).exists():
                 context |= self.check_context(version)
                 if version.has_rows:

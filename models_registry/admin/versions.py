@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from unfold.decorators import action, display
@@ -127,7 +128,10 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
 
     @display(description="Status", ordering="status")
     def state(self, version: ModelVersion) -> SafeString:
-        return badge(version.status)
+        shown = badge(version.status)
+        if version.erasure_affected_at is None:
+            return shown
+        return format_html("{} {}", shown, badge("cancelled", "trained on erased rows"))
 
     @display(description="Validation", ordering="validation")
     def verdict(self, version: ModelVersion) -> SafeString:
