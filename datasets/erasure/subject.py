@@ -68,6 +68,10 @@ class Subject:
         spellings = {self.value, json.dumps(self.value)[1:-1]}
         return any(spelling.encode() in data for spelling in spellings)
 
+    def is_value(self, found: Any) -> bool:
+        """Whether a single value is the subject's key, as text or as a number."""
+        return self._is(found)
+
     def without_mention(self, text: str, *, instead: str = "[erased]") -> str:
         """Return a text in which the value, where it stands as a word of its own, is replaced.
 
@@ -76,6 +80,24 @@ class Subject:
         if len(self.value) < _FEWEST_CHARACTERS:
             return text
         return re.sub(rf"(?<!\w){re.escape(self.value)}(?!\w)", instead, text)
+
+    def is_named_in(self, text: str) -> bool:
+        """Whether the value stands in a text as a word of its own; short values too."""
+        spellings = {self.value, json.dumps(self.value)[1:-1]}
+        return any(re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text) for one in spellings)
+
+    def without_mentions(self, document: Any) -> Any:
+        """Return a JSON document in whose texts the value is replaced, as in :meth:`without_mention`."""
+        if isinstance(document, str):
+            return self.without_mention(document)
+        if isinstance(document, list):
+            return [self.without_mentions(one) for one in document]
+        if isinstance(document, dict):
+            return {
+                self.without_mention(str(name)): self.without_mentions(one)
+                for name, one in document.items()
+            }
+        return document
 
     def _is(self, found: Any) -> bool:
         if isinstance(found, str):

@@ -158,9 +158,17 @@ def _digest(context: JobContext, path: str, made: Compaction, version: DatasetVe
 
 
 def _pin(principal: Principal, version: DatasetVersion, made: Compaction, path: str) -> bool:
-    """Pin a version to its compacted state, unless it was pinned to something else in the meantime."""
+    """Pin a version to its compacted state, unless it was pinned to something else in the meantime.
+
+    An erasure writes the table anew elsewhere, in which the same Delta version is another state.
+    """
+    dataset = Dataset.objects.select_for_update().get(pk=version.dataset_id)
     locked = DatasetVersion.objects.select_for_update().get(pk=version.pk)
-    is_same = locked.delta_version == version.delta_version and locked.sha256 == version.sha256
+    is_same = (
+        lake.dataset_path(dataset) == path
+        and locked.delta_version == version.delta_version
+        and locked.sha256 == version.sha256
+    )
     if not is_same or not locked.has_rows:
         return False
     locked.delta_version = made.delta_version

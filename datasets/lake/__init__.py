@@ -7,7 +7,14 @@ survive it); importing is harmless, because the engine is imported where it is c
 from datasets.lake.erasing import key_files, pinned_files, purge, rewrite_partition
 from datasets.lake.feed import ROW_COLUMN
 from datasets.lake.quarantine import SOURCE_KEY as QUARANTINE_KEY
-from datasets.lake.quarantine import count_put_aside, put_aside, quarantine_path, quarantined
+from datasets.lake.quarantine import (
+    count_naming,
+    count_put_aside,
+    put_aside,
+    quarantine_path,
+    quarantined,
+    redact_put_aside,
+)
 from datasets.lake.tables import (
     add_columns,
     append,
@@ -43,6 +50,7 @@ __all__ = [
     "add_columns",
     "append",
     "compact",
+    "count_naming",
     "count_put_aside",
     "dataset_path",
     "ensure_table",
@@ -64,6 +72,7 @@ __all__ = [
     "read_stretch",
     "read_table",
     "read_window",
+    "redact_put_aside",
     "remove_dataset",
     "remove_table",
     "rewrite_partition",

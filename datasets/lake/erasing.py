@@ -93,6 +93,26 @@ def rewrite_partition(
     raise LakeBusy("Too many writers append to the table at once.") from last
 
 
+def replace_rows(path: str, rows: pa.Table) -> None:
+    """Replace all rows of a table; :func:`purge` it afterwards.
+
+    Raises
+    ------
+    LakeBusy
+        Somebody else wrote to the table meanwhile.
+    """
+    from deltalake import write_deltalake
+    from deltalake.exceptions import CommitFailedError
+
+    table = open_table(path)
+    if table is None:
+        return
+    try:
+        write_deltalake(table, rows, mode="overwrite")
+    except CommitFailedError as error:
+        raise LakeBusy("Another writer writes to the table just now.") from error
+
+
 def purge(path: str) -> None:
     """Remove every file and every entry of the log that the latest version of a table does not need.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets.lake.erasing import purge, replace_rows
 from datasets.lake.tables import append, read_window, table_path
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _SCHEMA = pa.schema(
         pa.field("raw", pa.string()),
     ]
 )
+_ERASED = "[erased]"
 SOURCE_KEY = "quarantine"
 """Where the ``source`` of a version names the write under which its rows were put aside."""
 
@@ -70,3 +72,40 @@ def quarantined(version: DatasetVersion, *, offset: int, limit: int) -> pa.Table
         )
     table = _SCHEMA.empty_table() if found is None else found.sort_by("position")
     return table.select(["row", "column", "reason", "raw"])
+
+
+def redact_put_aside(dataset: Dataset, names: Callable[[str], bool]) -> int:
+    """Replace the texts of rows in the quarantine that name somebody; return how many rows that were.
+
+    The rows keep their numbers. What the table was before is gone afterwards, also from its files.
+
+    Parameters
+    ----------
+    names
+        Told the text of a row, or of the reason why it could not be read.
+    """
+    path = quarantine_path(dataset)
+    found = read_window(path)
+    if found is None:
+        return 0
+    rows = found.select(_SCHEMA.names)
+    texts = [rows[name].to_pylist() for name in ("reason", "raw")]
+    named = [any(text and names(text) for text in pair) for pair in zip(*texts, strict=True)]
+    if any(named):
+        for name in ("reason", "raw"):
+            at = rows.schema.get_field_index(name)
+            kept = pc.if_else(pa.array(named), pa.scalar(_ERASED), rows[name])
+            rows = rows.set_column(at, _SCHEMA.field(name), kept)
+        replace_rows(path, rows)
+    # A second attempt may find the rows replaced, and their former files still there.
+    purge(path)
+    return sum(named)
+
+
+def count_naming(dataset: Dataset, names: Callable[[str], bool]) -> int:
+    """Return how many rows in the quarantine of a dataset name somebody."""
+    found = read_window(quarantine_path(dataset), columns=["reason", "raw"])
+    if found is None:
+        return 0
+    pairs = zip(found["reason"].to_pylist(), found["raw"].to_pylist(), strict=True)
+    return sum(any(text and names(text) for text in pair) for pair in pairs)

@@ -29,8 +29,13 @@ def datasets_of_subjects(project_id: int) -> QuerySet[Dataset]:
 
 
 def versions_with_rows(dataset: Dataset) -> QuerySet[DatasetVersion]:
-    """Return the versions of a dataset that pin rows, whatever their status, oldest first."""
-    return dataset.versions.filter(delta_version__isnull=False).order_by("number")
+    """Return the versions of a dataset that pin rows, oldest first.
+
+    A purged version still says what it was pinned to; files of it that wait for the end of their grace
+    are found as files that no version pins.
+    """
+    pinned = dataset.versions.filter(delta_version__isnull=False)
+    return pinned.exclude(status=VersionStatus.PURGED).order_by("number")
 
 
 def subject_columns(project_id: int) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, TextField
@@ -43,7 +42,7 @@ def erase_from_trail(subject: Subject) -> None:
     for event in events:
         AuditEvent.objects.filter(pk=event.pk).update(
             summary=subject.without_mention(event.summary),
-            changes=_cleaned(event.changes, subject),
+            changes=subject.without_mentions(event.changes),
         )
     if events:
         request = ErasureRequest.objects.select_related("project").get(reference=subject.erasure)
@@ -71,15 +70,5 @@ def _naming(subject: Subject) -> list[AuditEvent]:
         event
         for event in found
         if subject.without_mention(event.summary) != event.summary
-        or _cleaned(event.changes, subject) != event.changes
+        or subject.without_mentions(event.changes) != event.changes
     ]
-
-
-def _cleaned(value: Any, subject: Subject) -> Any:
-    if isinstance(value, str):
-        return subject.without_mention(value)
-    if isinstance(value, list):
-        return [_cleaned(one, subject) for one in value]
-    if isinstance(value, dict):
-        return {name: _cleaned(one, subject) for name, one in value.items()}
-    return value

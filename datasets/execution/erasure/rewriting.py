@@ -24,8 +24,10 @@ from accounts.principals import system_principal
 from datasets import lake
 from datasets.erasure import Subject, Tell
 from datasets.errors import ErasureMustWait, LakeCorrupt
+from datasets.execution.erasure.documents import release_blocks, take_from_results
 from datasets.execution.erasure.remeasuring import Measured, digest_of, measure
 from datasets.models import (
+    CheckResult,
     Dataset,
     DatasetVersion,
     ErasureRequest,
@@ -194,6 +196,7 @@ def _pin(dataset: Dataset, rewritten: list[_Rewritten], erasure: UUID) -> None:
         request = ErasureRequest.objects.get(reference=erasure)
         for one in rewritten:
             _pin_version(one, request)
+        release_blocks(locked)
         locked.lake_generation += 1
         locked.save(update_fields=["lake_generation"])
 
@@ -215,6 +218,7 @@ def _pin_version(one: _Rewritten, request: ErasureRequest) -> None:
         version.status = VersionStatus.ARCHIVED  # nothing is left that could be trained on
     version.save()
     # Both speak of rows by their numbers or values; they can be asked for again.
+    take_from_results(CheckResult.objects.filter(version=version))
     VersionProfile.objects.filter(version=version).delete()
     VersionComparison.objects.filter(Q(base=version) | Q(other=version)).delete()
     VersionErasure.objects.create(

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from datasets import lake, uploads
 from datasets.erasure import Advice, Finding, Subject, Tell
+from datasets.execution.erasure.documents import erase_from_documents, in_documents, in_recipes
 from datasets.execution.erasure.mentions import erase_from_trail, in_trail
 from datasets.execution.erasure.rewriting import remove_former_tables, rewrite_dataset
 from datasets.models import Dataset, DatasetVersion, VersionStatus
@@ -23,9 +24,13 @@ def find(subject: Subject, tell: Tell) -> Sequence[Finding]:
     found: list[Finding] = []
     for dataset in datasets_of_subjects(subject.project_id):
         tell(f"looking through {dataset}")
-        found.extend(_in_versions(dataset, subject, tell))
+        versions = _in_versions(dataset, subject, tell)
+        affected = {int(one.target[1]) for one in versions if one.target is not None}
+        found.extend(versions)
         found.extend(_in_stray_files(dataset, subject))
+        found.extend(in_documents(dataset, subject, affected))
         found.extend(_in_uploads(dataset, subject))
+    found.extend(in_recipes(subject))
     found.extend(_in_job_texts(subject))
     found.extend(in_trail(subject))
     return found
@@ -38,6 +43,7 @@ def erase(subject: Subject, tell: Tell) -> None:
         remove_former_tables(dataset.pk)
         if any(_in_versions(dataset, subject, tell)) or any(_in_stray_files(dataset, subject)):
             rewrite_dataset(dataset, subject, tell)
+        erase_from_documents(dataset, subject)
         if any(_in_uploads(dataset, subject)):
             uploads.discard(str(one.source.get("upload", "")) for one in _with_uploads(dataset))
     _erase_mentions(subject)
