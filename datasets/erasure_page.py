@@ -57,7 +57,6 @@ class FindingGroup:
     """The findings of a kind."""
 
     title: str
-    rows: int
     lines: list[FindingLine]
 
 
@@ -131,7 +130,6 @@ def _groups(found: Sequence[Finding], *, is_done: bool) -> list[FindingGroup]:
     return [
         FindingGroup(
             title=_TITLES.get(kind, kind.replace("_", " ").capitalize()),
-            rows=sum(one.rows or 0 for one in found if one.kind == kind),
             lines=[_line(one, is_done=is_done) for one in found if one.kind == kind],
         )
         for kind in kinds

@@ -46,6 +46,8 @@ PARAMETERS: Mapping[str, tuple[str, str] | Callable[[Any], Any]] = {
     "alias": ("models_registry.alias", "name"),
     "label": ("models_registry.alias", "name"),
     "version": ("models_registry.modelversion", "number"),
+    "dataset-schema-activation:revision": ("datasets.datasetschema", "revision"),
+    "version_id": ("datasets.datasetversion", "pk"),
     "prediction_id": lambda _: UUID("0192f000-0000-7000-8000-000000000001"),
     "content_type_id": lambda world: world.content_type_id,
     "admin:view_on_site:object_id": ("jobs.job", "pk"),

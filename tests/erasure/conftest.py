@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from accounts.models import Project, Role
 from accounts.principals import Principal
@@ -21,6 +22,7 @@ from datasets.models import Dataset, DatasetVersion, ErasureRequest, ErasureStat
 from datasets.services import create_dataset, upload_version
 from jobs.models import Job
 from models_registry.models import ModelVersion, RegisteredModel
+from models_registry.signatures import Field, Signature
 from monitoring.models import GroundTruth
 from serving.models import Endpoint
 from serving.prediction_log import LoggedRequest, SegmentWriter, encode_request
@@ -156,13 +158,14 @@ def upload_to(
 @pytest.fixture
 def waiting(principal: Principal, project: Project) -> ErasureRequest:
     """An erasure that was searched for and waits for a second person; no dataset stands behind it."""
+    assert principal.user_id is not None
     return ErasureRequest.objects.create(
         project=project,
         status=ErasureStatus.SEARCHED,
         column="patient",
         subject_sealed=seal({"subject": SUBJECT}),
         subject_hash=fingerprint(SUBJECT, purpose=PURPOSE),
-        requested_by_id=principal.user_id,
+        requested_by=User.objects.get(pk=principal.user_id),
     )
 
 
@@ -178,5 +181,9 @@ def untrained(project: Project, hospital: list[DatasetVersion]) -> ModelVersion:
         estimator="logistic",
         dataset_version=hospital[1],
         artifact_digest="0" * 64,
-        signature={"inputs": [{"name": "patient", "type": "string", "nullable": False}]},
+        signature=Signature(
+            inputs=(Field(name="patient", type="string", nullable=True),),
+            task="classification",
+            classes=("no", "yes"),
+        ).to_dict(),
     )

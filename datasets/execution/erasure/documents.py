@@ -42,13 +42,18 @@ def in_documents(dataset: Dataset, subject: Subject, affected: Collection[int]) 
     texts = sum(1 for _ in _naming(dataset, subject))
     aside = lake.count_naming(dataset, subject.is_named_in)
     found = [
-        ("check_result", results, "Sample rows, observed values and messages go."),
-        ("dataset_text", texts, "Checks, schemas, runs of sources and blocks lose the key."),
-        ("quarantined_row", aside, "The text of rows that could not be read is replaced."),
+        ("check_result", "results", results, "Sample rows, observed values and messages go."),
+        (
+            "dataset_text",
+            "texts",
+            texts,
+            "Checks, schemas, runs of sources and blocks lose the key.",
+        ),
+        ("quarantined_row", "rows", aside, "The text of rows that could not be read is replaced."),
     ]
     return [
-        Finding(kind, label, Advice.ERASED, rows=count, target=target, detail=detail)
-        for kind, count, detail in found
+        Finding(kind, f"{label}: {count} {what}", Advice.ERASED, target=target, detail=detail)
+        for kind, what, count, detail in found
         if count
     ] + _noted(dataset, subject, label)
 
