@@ -30,7 +30,8 @@ from core.admin import ModelAdmin, badge, refusals_as_messages
 from core.errors import DomainError
 from datasets import services
 from datasets.admin.parts import version_link
-from datasets.models import Dataset, RunOutcome, Source, SourceKind, SourceMode, SourceRun
+from datasets.formats import USUAL_BAD_SHARE
+from datasets.models import BadRows, Dataset, RunOutcome, Source, SourceKind, SourceMode, SourceRun
 from datasets.selectors.sources import KEPT_RUNS, runs, sources
 from datasets.services.sources import UNCHANGED, SourceTerms, Unchanged
 from datasets.sources import SettingField, reader_of
@@ -56,6 +57,21 @@ class SourceForm(forms.Form):
         help_text="For appending: only rows whose value in this column is beyond the highest one "
         "read so far are new. A number, a moment or text that only grows.",
     )
+    on_bad_rows = forms.ChoiceField(
+        choices=BadRows.choices,
+        initial=BadRows.REFUSE,
+        label="Bad rows",
+        widget=UnfoldAdminSelectWidget,
+        help_text="Rows that cannot be read, or that the dataset's edited schema does not allow.",
+    )
+    most_bad_share = forms.FloatField(
+        initial=USUAL_BAD_SHARE,
+        min_value=0.0,
+        max_value=1.0,
+        label="Largest share put aside",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="For the quarantine: with a larger share of bad rows in a file (0 to 1) the run fails.",
+    )
     crontab = forms.CharField(
         required=False,
         label="Schedule",
@@ -80,7 +96,15 @@ class SourceForm(forms.Form):
         for one in self.own:
             self.fields[_name(one)] = _form_field(one, is_set=one.name in kept)
         self.order_fields(
-            ["dataset", "name", *(_name(one) for one in self.own), "mode", "watermark_column"]
+            [
+                "dataset",
+                "name",
+                *(_name(one) for one in self.own),
+                "mode",
+                "watermark_column",
+                "on_bad_rows",
+                "most_bad_share",
+            ]
         )
 
     @property
@@ -115,6 +139,8 @@ class SourceForm(forms.Form):
             name=given["name"],
             mode=given["mode"],
             watermark_column=given["watermark_column"],
+            on_bad_rows=given["on_bad_rows"],
+            most_bad_share=given["most_bad_share"],
             enabled=given["enabled"],
             settings={
                 one.name: given[_name(one)]
@@ -489,6 +515,8 @@ def _initial(source: Source) -> dict[str, Any]:
         "name": source.name,
         "mode": source.mode,
         "watermark_column": source.watermark_column,
+        "on_bad_rows": source.on_bad_rows,
+        "most_bad_share": source.most_bad_share,
         "enabled": source.enabled,
         "crontab": schedule.expression if isinstance(schedule, Crontab) else "",
         **{f"settings_{name}": value for name, value in source.settings.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,13 @@ from core.clock import now
 from core.errors import NotFound
 from datasets import lake
 from datasets.errors import AppendOvertaken, SourceOvertaken, SourceRunUnderWay, WatermarkLost
+from datasets.execution.checking import check_before_ready
 from datasets.execution.declared import reading_schema
-from datasets.execution.recording import create_ready_version
+from datasets.execution.positions import Position, finish_run, move_source
+from datasets.execution.recording import fail_waiting_version, make_ready, waiting_version
 from datasets.execution.writing import WrittenVersion, write_version
 from datasets.models import (
+    BadRows,
     Dataset,
     DatasetVersion,
     RunOutcome,
@@ -28,9 +31,8 @@ from datasets.models import (
     SourceRun,
     VersionStatus,
 )
-from datasets.schema import enforced
 from datasets.selectors import active_schema, latest_ready_version
-from datasets.selectors.sources import waiting_run
+from datasets.selectors.sources import blocked_version, waiting_run
 from datasets.sources import (
     Fetched,
     SourceRequest,
@@ -47,6 +49,7 @@ from jobs.models import Job
 JOB_KIND = "collect"
 _FETCHING_SHARE = 0.4
 _OPENING_SHARE = 0.5
+_WRITTEN_SHARE = 0.9
 _NAMED_FILES = 100
 
 
@@ -102,21 +105,26 @@ def start_on_schedule(source_id: int) -> Job | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Position:
-    """How far a source has been read."""
+class _Reading:
+    """What one run has read and written."""
 
-    watermark: Watermark | None
-    files: Mapping[str, str]
-    version_id: int | None
+    position: Position
+    number: int
+    fetched: Fetched
+    rows: SourceRows
+    written: WrittenVersion
+    first_row: int
+    through: Watermark | None
+    quarantined: Mapping[str, Any]
 
-    @classmethod
-    def of(cls, source: Source) -> _Position:
-        kept = source.position.get("watermark")
-        return cls(
-            Watermark.from_dict(kept) if kept else None,
-            source.position.get("files", {}),
-            source.position.get("version"),
-        )
+    @property
+    def count(self) -> int:
+        """How many rows are new."""
+        return self.written.row_count - self.first_row
+
+    def reached(self, version: DatasetVersion) -> Position:
+        """Return where the source stands once ``version`` is ready."""
+        return Position(self.through, _files(self.fetched), version.pk)
 
 
 def collect(context: JobContext) -> Conclude:
@@ -136,11 +144,11 @@ def collect(context: JobContext) -> Conclude:
     )
     if source is None:
         raise NotFound("The source is gone.")
-    began_at, position = source.position_number, _Position.of(source)
+    began_at, position = source.position_number, Position.of(source)
     appends = source.mode == SourceMode.APPEND
     parent = _parent(source, position) if appends else None
     if appends and parent is None:
-        position = _Position(None, {}, None)
+        position = Position(None, {}, None)
 
     context.progress(0.0, "fetching")
     fetched = reader_of(source.kind).fetch(
@@ -161,32 +169,106 @@ def collect(context: JobContext) -> Conclude:
         context.log(f"nothing new at {fetched.address}")
         return lambda: _conclude_without(context, source)
 
+    reading = _write(context, source, began_at, position, parent, fetched, rows)
+    context.log(f"{reading.count} rows from {fetched.address}")
+    if reading.quarantined:
+        context.log(f"{reading.quarantined['quarantined_rows']} rows were put aside")
+    version = _checked(context, source, reading)
+    return lambda: _conclude(context, source, reading, version)
+
+
+def _write(
+    context: JobContext,
+    source: Source,
+    began_at: int,
+    position: Position,
+    parent: DatasetVersion | None,
+    fetched: Fetched,
+    rows: SourceRows,
+) -> _Reading:
+    name = _transaction_id(context, parent, fetched, position)
     is_declared = active_schema(source.dataset) is not None
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from rows.allowed_batches() if is_declared else rows.batches()
+        if rows.bad_rows:  # before any of the others is committed
+            lake.put_aside(source.dataset, rows.bad_rows, transaction_id=name)
+
     written = write_version(
         dataset=source.dataset,
-        table_or_batches=lambda: _enforced(rows, is_declared=is_declared),
+        table_or_batches=batches,
         schema=rows.schema,
-        transaction_id=_transaction_id(context, parent, fetched, position),
+        transaction_id=name,
         mode="replace" if parent is None else "append",
         parent=parent,
-        notes=rows.notes,
+        notes=lambda: rows.notes,
         progress=lambda part, stage: context.progress(
-            _OPENING_SHARE + (0.99 - _OPENING_SHARE) * part, stage
+            _OPENING_SHARE + (_WRITTEN_SHARE - _OPENING_SHARE) * part, stage
         ),
     )
     first_row = 0 if parent is None else int(parent.row_count or 0)
     through = _through(source, written, first_row) or position.watermark
-    context.log(f"{written.row_count - first_row} rows from {fetched.address}")
+    aside: dict[str, Any] = {}
+    if source.on_bad_rows == BadRows.QUARANTINE:
+        count = lake.count_put_aside(source.dataset, name)
+        aside = {"quarantined_rows": count, lake.QUARANTINE_KEY: name}
+    return _Reading(position, began_at, fetched, rows, written, first_row, through, aside)
 
-    def conclude() -> Mapping[str, Any]:
-        return _conclude(
-            context, source, began_at, position, fetched, rows, written, first_row, through
+
+def _checked(context: JobContext, source: Source, reading: _Reading) -> DatasetVersion | None:
+    """Let what was written wait in a version for the dataset's checks; None when there is nothing new in it.
+
+    Where the source will stand is kept with the run first, so that whoever lets a version through that checks hold back
+    lets the source go on behind it.
+
+    Raises
+    ------
+    ChecksFailed
+        Checks hold the version back.
+    """
+    newest = latest_ready_version(source.dataset)
+    written = reading.written
+    if written.parent_id is None and newest is not None and newest.sha256 == written.sha256:
+        return None
+    said = _provenance(source, reading)
+    with transaction.atomic():
+        locked = Source.objects.select_for_update().filter(pk=source.pk).first()
+        _require_not_overtaken(locked, reading)
+        version = waiting_version(
+            principal=context.principal,
+            dataset=source.dataset,
+            source=said,
+            job_id=context.job_id,
+            instead_of=blocked_version(source, sha256=written.sha256),
+        )
+        run = _locked_run(context, source)
+        run.dataset_version, run.rows = version, reading.count
+        run.watermark = reading.through.to_dict() if reading.through else {}
+        run.held_position = {
+            "number": reading.number,
+            "position": reading.reached(version).to_dict(),
+        }
+        run.save()
+    check_before_ready(
+        version,
+        written,
+        source=said,
+        job_id=context.job_id,
+        progress=lambda part, stage: context.progress(
+            _WRITTEN_SHARE + (0.99 - _WRITTEN_SHARE) * part, stage
+        ),
+    )
+    return version
+
+
+def _require_not_overtaken(locked: Source | None, reading: _Reading) -> None:
+    if locked is None or locked.position_number != reading.number:
+        raise SourceOvertaken(
+            "The source was changed, or read by another run, meanwhile. Run it again."
         )
 
-    return conclude
 
-
-def _parent(source: Source, position: _Position) -> DatasetVersion | None:
+def _parent(source: Source, position: Position) -> DatasetVersion | None:
     """Return the version to append to.
 
     Raises
@@ -205,22 +287,17 @@ def _parent(source: Source, position: _Position) -> DatasetVersion | None:
     return parent
 
 
-def _seen(source: Source, position: _Position, *, appends: bool) -> Mapping[str, str]:
+def _seen(source: Source, position: Position, *, appends: bool) -> Mapping[str, str]:
     if source.watermark_column or not appends:
         return {}
     return position.files
-
-
-def _enforced(rows: SourceRows, *, is_declared: bool) -> Iterable[pa.RecordBatch]:
-    """Return the rows, held to the schema of the dataset where somebody has edited one."""
-    return enforced(rows.batches(), rows.schema, first_row=1) if is_declared else rows.batches()
 
 
 def _new_rows(
     context: JobContext,
     source: Source,
     fetched: Fetched,
-    position: _Position,
+    position: Position,
     parent: DatasetVersion | None,
 ) -> SourceRows | None:
     is_same = bool(fetched.items) and position.files == _files(fetched)
@@ -230,6 +307,8 @@ def _new_rows(
         return None
     rows = open_rows(
         fetched.files,
+        scratch=context.scratch,
+        options=source.read_options,
         progress=lambda part: context.progress(
             _FETCHING_SHARE + (_OPENING_SHARE - _FETCHING_SHARE) * part, "reading"
         ),
@@ -250,7 +329,7 @@ def _files(fetched: Fetched) -> dict[str, str]:
 
 
 def _transaction_id(
-    context: JobContext, parent: DatasetVersion | None, fetched: Fetched, position: _Position
+    context: JobContext, parent: DatasetVersion | None, fetched: Fetched, position: Position
 ) -> str:
     """Name the write by the job, what it appends to, and what it reads."""
     read = {
@@ -283,96 +362,64 @@ def _locked_run(context: JobContext, source: Source) -> SourceRun:
     return run
 
 
-def _finish(run: SourceRun, outcome: RunOutcome, **values: Any) -> None:
-    run.check_move(outcome)
-    run.outcome, run.finished_at = outcome, now()
-    run.error_code = run.error_message = ""
-    for name, value in values.items():
-        setattr(run, name, value)
-    run.save()
-
-
 def _conclude_without(context: JobContext, source: Source) -> Mapping[str, Any]:
-    _finish(_locked_run(context, source), RunOutcome.NOTHING_NEW, rows=0)
+    finish_run(_locked_run(context, source), RunOutcome.NOTHING_NEW, rows=0)
     return {"source": source.pk, "dataset_version": None, "rows": 0}
 
 
 def _conclude(
-    context: JobContext,
-    source: Source,
-    began_at: int,
-    position: _Position,
-    fetched: Fetched,
-    rows: SourceRows,
-    written: WrittenVersion,
-    first_row: int,
-    through: Watermark | None,
+    context: JobContext, source: Source, reading: _Reading, version: DatasetVersion | None
 ) -> Mapping[str, Any]:
     locked = Source.objects.select_for_update().filter(pk=source.pk).first()
-    if locked is None or locked.position_number != began_at:
-        raise SourceOvertaken(
-            "The source was changed, or read by another run, meanwhile. Run it again."
-        )
-    Dataset.objects.select_for_update().get(pk=source.dataset_id)
-    newest = latest_ready_version(source.dataset)
-    if written.parent_id is not None and (newest is None or newest.pk != written.parent_id):
-        raise AppendOvertaken(
-            "Another version became ready while the rows were being appended. Try the job again."
-        )
+    _require_not_overtaken(locked, reading)
+    assert locked is not None
     run = _locked_run(context, source)
-    is_same = written.parent_id is None and newest is not None and newest.sha256 == written.sha256
-    version = newest
-    if not is_same:
-        version = create_ready_version(
+    outcome, rows = RunOutcome.COLLECTED, reading.count
+    if version is None:
+        Dataset.objects.select_for_update().get(pk=source.dataset_id)
+        newest = latest_ready_version(source.dataset)
+        if newest is None or newest.sha256 != reading.written.sha256:
+            raise AppendOvertaken(
+                "Another version became ready while the rows were being compared with the newest. "
+                "Try the job again."
+            )
+        outcome, rows = RunOutcome.NOTHING_NEW, 0
+        move_source(locked, reading.reached(newest))
+    else:
+        make_ready(
             principal=context.principal,
-            dataset=source.dataset,
-            written=written,
-            parent=None,
-            source=_provenance(source, fetched, rows, position, written, first_row, through),
-            job_id=context.job_id,
+            version=version,
+            written=reading.written,
+            source=_provenance(source, reading),
         )
-    assert version is not None
-    locked.position = {
-        "watermark": through.to_dict() if through else None,
-        "files": _files(fetched),
-        "version": version.pk,
-    }
-    locked.position_number += 1
-    locked.save(update_fields=["position", "position_number"])
-    count = 0 if is_same else written.row_count - first_row
-    _finish(
+        move_source(locked, reading.reached(version))
+    finish_run(
         run,
-        RunOutcome.NOTHING_NEW if is_same else RunOutcome.COLLECTED,
-        rows=count,
-        dataset_version=None if is_same else version,
-        watermark=through.to_dict() if through else {},
+        outcome,
+        rows=rows,
+        dataset_version=version,
+        watermark=reading.through.to_dict() if reading.through else {},
     )
     return {
         "source": source.pk,
         "dataset": source.dataset_id,
-        "dataset_version": None if is_same else version.pk,
-        "rows": count,
+        "dataset_version": None if version is None else version.pk,
+        "rows": rows,
     }
 
 
-def _provenance(
-    source: Source,
-    fetched: Fetched,
-    rows: SourceRows,
-    position: _Position,
-    written: WrittenVersion,
-    first_row: int,
-    through: Watermark | None,
-) -> dict[str, Any]:
+def _provenance(source: Source, reading: _Reading) -> dict[str, Any]:
+    fetched, after = reading.fetched, reading.position.watermark
     said: dict[str, Any] = {
-        **rows.description,
+        **reading.rows.description,
+        **reading.quarantined,
         "kind": "source",
         "source": source.pk,
         "name": source.name,
         "reader": source.kind,
         "mode": source.mode,
         "address": fetched.address,
-        "rows": written.row_count - first_row,
+        "rows": reading.count,
     }
     if fetched.items:
         said |= {
@@ -382,14 +429,15 @@ def _provenance(
     if source.watermark_column:
         said["watermark"] = {
             "column": source.watermark_column,
-            "after": position.watermark.value if position.watermark else None,
-            "through": through.value if through else None,
+            "after": after.value if after else None,
+            "through": reading.through.value if reading.through else None,
         }
     return said
 
 
 def collect_failed(job: Job) -> None:
-    """Let the run fail with its job, and say why."""
+    """Let the run fail with its job, and say why; and so the version that waited for its rows."""
+    fail_waiting_version(job)
     SourceRun.objects.filter(job=job, outcome__in=[RunOutcome.WAITING, RunOutcome.FAILED]).update(
         outcome=RunOutcome.FAILED,
         error_code=job.error_code,

@@ -20,11 +20,12 @@ from datasets.formats import (
     ReadProgress,
     SchemaRefuted,
     Source,
+    allowed_rows,
     open_source,
 )
 from datasets.models import Dataset, DatasetVersion
 from datasets.profile import ProfileNote
-from datasets.schema import Schema, Violation, enforced, violations
+from datasets.schema import Schema, enforced
 from datasets.selectors import active_schema
 
 #: Their first row of data is row 2 of the file.
@@ -174,18 +175,9 @@ class _Work:
         """Put the rows aside that the edited schema does not allow."""
         row = good = 0
         for given in batches:
-            batch = given
-            numbers = self.source.row_numbers or range(row + 1, row + 1 + batch.num_rows)
-            row += batch.num_rows
-            bad: dict[int, Violation] = {}
-            for one in violations(batch, schema, first_row=0):
-                bad.setdefault(one.row, one)
-            for at in sorted(bad):
-                raw = "; ".join(str(column[at].as_py()) for column in batch.columns)
-                reason = f"column {bad[at].column!r}: {bad[at].reason}"
-                quarantine.add(numbers[at], reason, raw=raw, column=bad[at].column)
-            if bad:
-                batch = batch.take(pa.array([at for at in range(len(numbers)) if at not in bad]))
+            numbers = self.source.row_numbers or range(row + 1, row + 1 + given.num_rows)
+            row += given.num_rows
+            batch = allowed_rows(given, schema, numbers=numbers, quarantine=quarantine)
             good += batch.num_rows
             if batch.num_rows:
                 yield batch

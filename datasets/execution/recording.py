@@ -16,6 +16,7 @@ from datasets.errors import AppendOvertaken, RowsMoved
 from datasets.execution.writing import WrittenVersion
 from datasets.models import Dataset, DatasetVersion, VersionStatus
 from datasets.selectors import latest_ready_version
+from jobs.models import Job
 
 
 def next_number(dataset: Dataset) -> int:
@@ -90,14 +91,67 @@ def create_ready_version(
     return version
 
 
+def waiting_version(
+    *,
+    principal: Principal,
+    dataset: Dataset,
+    source: Mapping[str, Any],
+    job_id: UUID,
+    parent: DatasetVersion | None = None,
+    instead_of: DatasetVersion | None = None,
+) -> DatasetVersion:
+    """Return the version in which rows that a job has written wait for the checks: one for each job.
+
+    Parameters
+    ----------
+    parent
+        What the version comes from, where that is not what the rows are appended to.
+    instead_of
+        A version that is held back with the same rows: it waits once more, under this job.
+    """
+    with transaction.atomic():
+        locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
+        present = locked.versions.filter(
+            job_id=job_id, status__in=[VersionStatus.BUILDING, VersionStatus.FAILED]
+        ).first()
+        if present is None and instead_of is not None:
+            present = locked.versions.filter(pk=instead_of.pk, status=VersionStatus.FAILED).first()
+        if present is None:
+            return DatasetVersion.objects.create(
+                dataset=locked,
+                number=next_number(locked),
+                parent=parent,
+                source=dict(source),
+                job_id=job_id,
+                created_by_id=principal.user_id,
+            )
+        present.job_id = job_id
+        present.source = dict(source)
+        present.save(update_fields=["job", "source"])
+        return present
+
+
+def fail_waiting_version(job: Job) -> None:
+    """Let the version that waits for a job's rows fail with the job."""
+    DatasetVersion.objects.filter(job=job, status=VersionStatus.BUILDING).update(
+        status=VersionStatus.FAILED
+    )
+
+
 def make_ready(
     *,
     principal: Principal,
     version: DatasetVersion,
     written: WrittenVersion,
     source: Mapping[str, Any],
+    expects_newest: bool = True,
 ) -> DatasetVersion:
     """Pin the rows to the version that was waiting for them.
+
+    Parameters
+    ----------
+    expects_newest
+        Whether rows that were appended must still go on where the newest ready version ends.
 
     Raises
     ------
@@ -113,14 +167,16 @@ def make_ready(
     locked.check_move(VersionStatus.READY)
     _check_generation(dataset, written)
     newest = latest_ready_version(dataset)
-    if written.parent_id is not None and (newest is None or newest.pk != written.parent_id):
+    is_overtaken = newest is None or newest.pk != written.parent_id
+    if expects_newest and written.parent_id is not None and is_overtaken:
         raise AppendOvertaken(
             "Another version became ready while the rows were being appended. Try the job again."
         )
     for name, value in _measured(written).items():
         setattr(locked, name, value)
     locked.status = VersionStatus.READY
-    locked.parent_id = written.parent_id
+    if written.parent_id is not None:
+        locked.parent_id = written.parent_id
     locked.source = {**locked.source, **source}
     locked.save()
     _tell(principal, locked)

@@ -1,5 +1,6 @@
 """Reading files of any supported format, in batches of bounded size; refused, or put aside, with reasons."""
 
+from datasets.formats.allowed_rows import allowed_rows
 from datasets.formats.bad_rows import BadRow, Quarantine
 from datasets.formats.detection import open_source
 from datasets.formats.limits import Limits
@@ -19,5 +20,6 @@ __all__ = [
     "SchemaRefuted",
     "Source",
     "SourceNote",
+    "allowed_rows",
     "open_source",
 ]

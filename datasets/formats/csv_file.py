@@ -260,6 +260,8 @@ class CsvFile:
         order: list[int],
     ) -> list[pa.Array]:
         """Return the values of a block; what could not be read at once is looked at closely."""
+        numbers = [] if self._quarantine is None else block.row_numbers(first_row)
+        self.row_numbers = numbers or None
         rest = [
             (name, at)
             for name, at in zip(readings, order, strict=True)
@@ -273,7 +275,6 @@ class CsvFile:
                 type_, comma = readings[name]
                 for place, why in unreadable(block.cells.column(at), type_, decimal_comma=comma):
                     bad.setdefault(place, (name, why))
-            numbers = block.row_numbers(first_row)
             self.row_numbers = [n for place, n in enumerate(numbers) if place not in bad]
             for place in sorted(bad):
                 raw = self._raw(block.cells, place)

@@ -22,6 +22,7 @@ from datasets.models.retention import RetentionPolicy
 from datasets.models.schemas import DatasetSchema
 from datasets.models.sources import (
     NEXT_OUTCOMES,
+    BadRows,
     RunOutcome,
     Source,
     SourceKind,
@@ -36,6 +37,7 @@ __all__ = [
     "NEXT_ERASURE_STATUSES",
     "NEXT_OUTCOMES",
     "NEXT_STATUSES",
+    "BadRows",
     "CheckResult",
     "ComparisonStatus",
     "DataCheck",

@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 from core.clock import now
 from core.sealing import unseal
 from datasets.errors import IllegalRunMove
+from datasets.formats import USUAL_BAD_SHARE, ReadOptions
 from datasets.models.datasets import Dataset
 from datasets.models.versions import DatasetVersion
 from jobs.models import Job
@@ -35,6 +36,13 @@ class SourceMode(models.TextChoices):
     APPEND = "append", "Append: below those of the newest version"
 
 
+class BadRows(models.TextChoices):
+    """What becomes of rows that cannot be read, or that the edited schema does not allow."""
+
+    REFUSE = "refuse", "Refuse: one bad row fails the run"
+    QUARANTINE = "quarantine", "Quarantine: put them aside with their reason"
+
+
 class Source(models.Model):
     """A place that a dataset's rows are read from, by hand or on a schedule.
 
@@ -49,6 +57,10 @@ class Source(models.Model):
     sealed_secrets = models.TextField(blank=True, default="", editable=False)
     mode = models.CharField(max_length=16, choices=SourceMode.choices, default=SourceMode.REPLACE)
     watermark_column = models.CharField(max_length=200, blank=True, default="")
+    on_bad_rows = models.CharField(
+        max_length=16, choices=BadRows.choices, default=BadRows.REFUSE, verbose_name="bad rows"
+    )
+    most_bad_share = models.FloatField(default=USUAL_BAD_SHARE)
     position = models.JSONField(default=dict, editable=False)
     position_number = models.PositiveIntegerField(default=0, editable=False)
     enabled = models.BooleanField(default=True)
@@ -74,6 +86,10 @@ class Source(models.Model):
                 condition=models.Q(watermark_column="") | models.Q(mode="append"),
                 name="source_watermark_is_for_appending",
             ),
+            models.CheckConstraint(
+                condition=models.Q(most_bad_share__gte=0.0, most_bad_share__lte=1.0),
+                name="source_bad_share_is_a_share",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -88,6 +104,11 @@ class Source(models.Model):
         began = row.last_run_at or row.date_changed
         remaining: timedelta = row.schedule.remaining_estimate(began)
         return now() + max(remaining, timedelta())
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How the files are read."""
+        return ReadOptions(on_bad_rows=self.on_bad_rows, most_bad_share=self.most_bad_share)
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -136,6 +157,8 @@ class SourceRun(models.Model):
     )
     rows = models.BigIntegerField(null=True, blank=True)
     watermark = models.JSONField(default=dict)
+    #: Where the source will stand once the version is ready, should checks hold it back and a person not.
+    held_position = models.JSONField(default=dict, editable=False)
     error_code = models.CharField(max_length=64, blank=True, default="")
     error_message = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)

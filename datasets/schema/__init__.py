@@ -5,7 +5,7 @@ from datasets.schema.coercion import NotAValue, coerce, coerce_array
 from datasets.schema.columns import Column, ColumnType, Role, Schema
 from datasets.schema.conversion import typed_array, unreadable
 from datasets.schema.declaration import declared_schema
-from datasets.schema.enforcement import Violation, enforced, violations
+from datasets.schema.enforcement import Violation, enforced, violations, violations_refused
 from datasets.schema.inference import ColumnGuess
 from datasets.schema.limits import ValueLimits
 from datasets.schema.names import check_names
@@ -29,4 +29,5 @@ __all__ = [
     "typed_array",
     "unreadable",
     "violations",
+    "violations_refused",
 ]

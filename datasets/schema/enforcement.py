@@ -75,12 +75,13 @@ def enforced(
         found = violations(batch, schema, first_row=row)
         first = next(found, None)
         if first is not None:
-            raise _refusal([first, *found])
+            raise violations_refused([first, *found])
         row += batch.num_rows
         yield batch
 
 
-def _refusal(found: list[Violation]) -> SchemaViolated:
+def violations_refused(found: list[Violation]) -> SchemaViolated:
+    """Return the refusal that names the first of some violations."""
     shown = sorted(found, key=lambda one: one.row)[:MOST_EXAMPLES]
     first = shown[0]
     more = f" (and {len(found) - 1} more near it)" if len(found) > 1 else ""

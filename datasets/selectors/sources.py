@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
-from datasets.models import RunOutcome, Source, SourceRun
+from datasets.models import DatasetVersion, RunOutcome, Source, SourceRun, VersionStatus
 
 KEPT_RUNS = 50
 """As many runs of a source are shown."""
@@ -35,3 +35,16 @@ def runs() -> QuerySet[SourceRun]:
 def waiting_run(source: Source) -> SourceRun | None:
     """Return the run of a source that has not ended yet, if there is one."""
     return source.runs.filter(outcome=RunOutcome.WAITING).select_related("job").first()
+
+
+def blocked_version(source: Source, *, sha256: str) -> DatasetVersion | None:
+    """Return the version of the last run, when checks hold it back and it has exactly these rows."""
+    run = source.runs.exclude(outcome=RunOutcome.WAITING).order_by("-id").first()
+    if run is None or run.outcome != RunOutcome.FAILED or run.dataset_version_id is None:
+        return None
+    return DatasetVersion.objects.filter(
+        pk=run.dataset_version_id,
+        status=VersionStatus.FAILED,
+        block__waived_at=None,
+        block__written__sha256=sha256,
+    ).first()

@@ -17,6 +17,7 @@ from datasets.checking.kinds import checked_spec
 from datasets.checking.suggestions import Suggestion, suggest_checks
 from datasets.errors import LakeCorrupt, NothingToWaive
 from datasets.execution.checking import CheckedVersion, written_of
+from datasets.execution.positions import lock_held_run
 from datasets.execution.recording import make_ready
 from datasets.models import (
     DataCheck,
@@ -217,6 +218,8 @@ def waive_checks(*, principal: Principal, version: DatasetVersion, reason: str) 
         No check holds it back.
     AppendOvertaken
         It was appended to a version that is no longer the newest.
+    SourceOvertaken
+        A source appended it, and was changed, reset or read since.
     LakeCorrupt
         Its rows are gone meanwhile.
     """
@@ -224,6 +227,7 @@ def waive_checks(*, principal: Principal, version: DatasetVersion, reason: str) 
     said = _text(reason, "reason").strip()
     if not said:
         raise Invalid("Say why the version may be used all the same.", field="reason")
+    held = lock_held_run(version)
     lock_dataset(principal, version.dataset)
     block = VersionBlock.objects.select_for_update().filter(version=version, waived_at=None).first()
     if block is None or version.status != VersionStatus.FAILED:
@@ -231,11 +235,11 @@ def waive_checks(*, principal: Principal, version: DatasetVersion, reason: str) 
     written = written_of(block)
     path = lake.dataset_path(version.dataset)
     if lake.pinned_row_count(path, written.delta_version) != written.row_count:
-        raise LakeCorrupt(
-            "The rows that were held back are no longer there. Upload the file again."
-        )
+        raise LakeCorrupt("The rows that were held back are no longer there. Bring them in again.")
     upload = str(version.source.get("upload", ""))
     ready = make_ready(principal=principal, version=version, written=written, source=block.source)
+    if held is not None:
+        held.release()
     block.waived_at, block.waived_by_id, block.waive_reason = now(), principal.user_id, said
     block.save(update_fields=["waived_at", "waived_by", "waive_reason"])
     audit.record(

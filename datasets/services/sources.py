@@ -20,7 +20,8 @@ from core.errors import Invalid, NotFound
 from core.sealing import seal
 from datasets.errors import NameTaken, SourceRunUnderWay
 from datasets.execution import collecting
-from datasets.models import Dataset, Source, SourceKind, SourceMode
+from datasets.formats import USUAL_BAD_SHARE, ReadOptions
+from datasets.models import BadRows, Dataset, Source, SourceKind, SourceMode
 from datasets.previews import shown_rows
 from datasets.selectors.sources import waiting_run
 from datasets.services.locking import lock_dataset
@@ -51,6 +52,8 @@ class SourceTerms:
     mode: str = SourceMode.REPLACE
     watermark_column: str = ""
     enabled: bool = True
+    on_bad_rows: str = BadRows.REFUSE
+    most_bad_share: float = USUAL_BAD_SHARE
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -59,6 +62,7 @@ class SourceTerms:
             raise Invalid("A name has 1 to 200 characters.", field="name")
         if self.mode not in SourceMode.values:
             raise Invalid(f"Choose one of {', '.join(SourceMode.values)}.", field="mode")
+        ReadOptions(on_bad_rows=self.on_bad_rows, most_bad_share=self.most_bad_share)
         if len(self.watermark_column) > 200 or _has_control(self.watermark_column):
             raise Invalid("A column's name has at most 200 characters.", field="watermark_column")
         if self.watermark_column and self.mode != SourceMode.APPEND:
@@ -308,7 +312,7 @@ def check_source(*, principal: Principal, source: Source) -> SourceLook:
                 first_rows=LOOK_ROWS,
             )
         )
-        rows = open_rows(fetched.files)
+        rows = open_rows(fetched.files, scratch=Path(scratch), options=own.read_options)
         if rows is not None and own.watermark_column and not fetched.is_beyond_watermark:
             rows = rows.passing(
                 own.watermark_column, Watermark.from_dict(watermark) if watermark else None
@@ -349,6 +353,8 @@ def _audited(source: Source) -> dict[str, Any]:
         "name": source.name,
         "mode": str(source.mode),
         "watermark_column": source.watermark_column,
+        "on_bad_rows": str(source.on_bad_rows),
+        "most_bad_share": source.most_bad_share,
         "enabled": source.enabled,
         "settings": dict(source.settings),
         "schedule": schedule.to_dict() if schedule else None,

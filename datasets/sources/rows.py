@@ -4,19 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from django.conf import settings
 
 from datasets.errors import ColumnNotFound, EmptyFile, NoRows, SchemaMismatch
-from datasets.formats import Limits, Source, open_source
+from datasets.formats import (
+    BadRow,
+    Limits,
+    Quarantine,
+    ReadOptions,
+    Source,
+    allowed_rows,
+    open_source,
+)
 from datasets.profile import ProfileNote
 from datasets.schema import Column, ColumnType, Schema
 from datasets.sources.asking import FetchedFile, Watermark
 
+#: Their first row of data is row 2 of the file.
+_FORMATS_WITH_HEADER = frozenset({"csv", "tsv"})
 _ORDERED = (ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.TIMESTAMP, ColumnType.STRING)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """One of the files, ready to be read, and what takes its bad rows."""
+
+    name: str
+    source: Source
+    quarantine: Quarantine | None
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row of data, as a spreadsheet counts."""
+        return 2 if self.source.format in _FORMATS_WITH_HEADER else 1
 
 
 @dataclass(frozen=True)
@@ -32,7 +58,7 @@ class SourceRows:
     """
 
     schema: Schema
-    sources: tuple[Source, ...]
+    files: tuple[OpenedFile, ...]
     beyond: tuple[str, Watermark | None] | None = None
 
     @property
@@ -40,17 +66,18 @@ class SourceRows:
         """What was decided about columns, once for each."""
         found = {
             (note.column, note.code): ProfileNote(note.column, note.code, note.message)
-            for source in self.sources
-            for note in source.notes
+            for file in self.files
+            for note in file.source.notes
         }
         return list(found.values())
 
     @property
     def description(self) -> dict[str, Any]:
         """How the first file was read."""
-        if not self.sources:
+        if not self.files:
             return {}
-        return {"format": self.sources[0].format, **self.sources[0].description}
+        first = self.files[0].source
+        return {"format": first.format, **first.description}
 
     def passing(self, column: str, after: Watermark | None) -> SourceRows:
         """Return the rows beyond a watermark only; without one, those that have a value.
@@ -79,20 +106,65 @@ class SourceRows:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows as the types of ``schema``."""
-        for source in self.sources:
-            for batch in source.batches(self.schema):
-                kept = self._kept(batch)
+        for file in self.files:
+            for batch in file.source.batches(self.schema):
+                kept = batch if self.beyond is None else batch.filter(self._is_new(batch))
                 if kept.num_rows:
                     yield kept
 
-    def _kept(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def allowed_batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that ``schema`` allows; those that it does not are put aside, or refused.
+
+        The share of bad rows is counted over all rows of a file, new or not.
+
+        Raises
+        ------
+        SchemaViolated
+            A row breaks the schema, and the file has no quarantine.
+        TooManyBadRows
+            More are bad than may be.
+        """
+        for file in self.files:
+            good = row = 0
+            for batch in file.source.batches(self.schema):
+                first = file.first_row + row
+                numbers = file.source.row_numbers or range(first, first + batch.num_rows)
+                row += batch.num_rows
+                is_new = self._is_new(batch)
+                new = batch.filter(is_new)
+                kept = allowed_rows(
+                    new,
+                    self.schema,
+                    numbers=[
+                        n for n, counts in zip(numbers, is_new.to_pylist(), strict=True) if counts
+                    ],
+                    quarantine=file.quarantine,
+                )
+                good += batch.num_rows - new.num_rows + kept.num_rows
+                if kept.num_rows:
+                    yield kept
+            if file.quarantine is not None:
+                file.quarantine.check(good)
+
+    @property
+    def bad_rows(self) -> list[BadRow]:
+        """What the pass over the rows that ended last has put aside, in the order of the files."""
+        several = len(self.files) > 1
+        return [
+            replace(bad, reason=f"{file.name!r}: {bad.reason}") if several else bad
+            for file in self.files
+            if file.quarantine is not None
+            for bad in file.quarantine.rows
+        ]
+
+    def _is_new(self, batch: pa.RecordBatch) -> pa.BooleanArray:
         if self.beyond is None:
-            return batch
+            return pa.array(np.ones(batch.num_rows, dtype=bool))
         column, after = self.beyond
         values = batch.column(batch.schema.get_field_index(column))
         if after is None:
-            return batch.filter(pc.is_valid(values))
-        return batch.filter(pc.greater(values, after.arrow))
+            return pc.is_valid(values)
+        return pc.fill_null(pc.greater(values, after.arrow), False)
 
     @property
     def is_empty(self) -> bool:
@@ -101,9 +173,20 @@ class SourceRows:
 
 
 def open_rows(
-    files: Sequence[FetchedFile], *, progress: Callable[[float], None] | None = None
+    files: Sequence[FetchedFile],
+    *,
+    scratch: Path | None = None,
+    options: ReadOptions | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> SourceRows | None:
     """Open files; those without rows count for nothing, and None is the answer when all are such.
+
+    Parameters
+    ----------
+    scratch
+        A folder for the content of packed files; without one they are refused. The caller removes it.
+    options
+        What to do with rows that cannot be read; without it they refuse the file.
 
     Raises
     ------
@@ -112,26 +195,30 @@ def open_rows(
     DomainError
         One of the refusals of a file (:mod:`datasets.errors`), naming it.
     """
-    opened: list[tuple[str, Source]] = []
+    opened: list[OpenedFile] = []
     for index, file in enumerate(files):
+        quarantine = (options or ReadOptions()).quarantine()
         try:
             source = open_source(
                 file.path,
                 filename=file.name.rpartition("/")[2],
                 limits=Limits(expanded_bytes=2 * settings.UPLOAD_MAX_BYTES),
+                scratch=scratch,
+                options=options,
+                quarantine=quarantine,
             )
         except (NoRows, EmptyFile):
             continue
         finally:
             if progress is not None:
                 progress((index + 1) / len(files))
-        opened.append((file.name, source))
+        opened.append(OpenedFile(file.name, source, quarantine))
     if not opened:
         return None
-    schema = opened[0][1].schema
-    for name, source in opened[1:]:
-        schema = _merged(schema, source.schema, name)
-    return SourceRows(schema, tuple(source for _, source in opened))
+    schema = opened[0].source.schema
+    for one in opened[1:]:
+        schema = _merged(schema, one.source.schema, one.name)
+    return SourceRows(schema, tuple(opened))
 
 
 def _merged(schema: Schema, further: Schema, name: str) -> Schema:

@@ -117,7 +117,12 @@ def record_comparison(
 
 
 def record_failure(
-    *, principal: Principal, job_id: UUID, request: Mapping[str, Any], reason: str
+    *,
+    principal: Principal,
+    job_id: UUID,
+    request: Mapping[str, Any],
+    reason: str,
+    dataset_version: DatasetVersion | None = None,
 ) -> RetrainDecision | None:
     """Record that a retraining ended without an answer; None where its policy is gone."""
     policy = RetrainPolicy.objects.filter(pk=request["policy"]).first()
@@ -130,6 +135,7 @@ def record_failure(
             "trigger": request["trigger"],
             "alert_id": request.get("alert"),
             "champion": selectors.champion_of(policy),
+            "dataset_version": dataset_version,
             "verdict": RetrainVerdict.FAILED,
             "reason": reason,
         },

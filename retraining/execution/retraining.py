@@ -6,20 +6,29 @@ of their own, files are content-addressed. All rows of the database are written 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from accounts.principals import system_principal
 from core.errors import DomainError
+from datasets.errors import ChecksFailed
 from datasets.execution import (
     WrittenVersion,
-    create_ready_version,
+    check_before_ready,
     dataset_beside,
+    fail_waiting_version,
+    make_ready,
+    reading_schema,
+    waiting_version,
     write_version,
 )
 from datasets.execution.writing import Mode
-from datasets.models import Dataset, DatasetVersion
-from datasets.selectors import latest_ready_version
+from datasets.models import Dataset, DatasetVersion, VersionStatus
+from datasets.schema import Schema, enforced, normalise_batch, schema_from_arrow
+from datasets.selectors import active_schema, latest_ready_version
 from experiments import services as experiments
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job, JobStatus
@@ -36,7 +45,16 @@ from retraining.execution.judging import challenger_runtime, champion_runtime, m
 from retraining.execution.recording import record_comparison, record_failure, record_shortage
 from retraining.models import RetrainVerdict
 from serving.execution import follow_champion
-from training.execution import FittedVersion, TrainingSpec, fit_version, record_fitted, store_files
+from training.execution import (
+    FittedVersion,
+    TrainingSpec,
+    declared_schema_of,
+    fit_version,
+    record_fitted,
+    store_files,
+)
+
+_BATCH_ROWS = 65_536
 
 
 def retrain(context: JobContext) -> Conclude:
@@ -52,8 +70,8 @@ def retrain(context: JobContext) -> Conclude:
         return _conclude_shortage(context, request, labels)
     context.progress(0.08, "putting the rows together")
     material = prepare(request, labels, job_id=str(context.job_id))
-    written = _write(context, request, material)
-    fitted = _fit(context, request, material, written)
+    data = _data(context, request, material)
+    fitted = _fit(context, request, material, data.schema)
     context.progress(0.85, "challenger meets champion")
     contest = meet(
         champion=champion_runtime(request.champion, request.signature),
@@ -74,7 +92,7 @@ def retrain(context: JobContext) -> Conclude:
     files = store_files(fitted)
 
     def conclude() -> Mapping[str, Any]:
-        dataset_version = _record_dataset_version(context, request, material, written)
+        dataset_version = data.made_ready(context)
         experiment = experiments.get_or_create_experiment(
             principal=context.principal, name=request.champion.model.name
         )
@@ -118,16 +136,24 @@ def retrain(context: JobContext) -> Conclude:
 
 
 def retrain_failed(job: Job) -> None:
-    """Leave a decision that says why there is none."""
+    """Leave a decision that says why there is none; training data that waited for its checks fails too."""
+    fail_waiting_version(job)
+    data = DatasetVersion.objects.filter(job=job).order_by("-number").first()
     reason = {
         JobStatus.CANCELLED: "The retraining was cancelled.",
         JobStatus.TIMED_OUT: "The retraining took longer than it may.",
     }.get(JobStatus(job.status), f"The retraining failed: {job.error_message or job.status}")
+    if job.error_code == ChecksFailed.code and data is not None:
+        reason = (
+            f"The training data, {data}, is held back by its checks: {job.error_message} "
+            "Mend the data or the check, or let the version through, and try the job again."
+        )
     record_failure(
         principal=system_principal(job.project),
         job_id=job.pk,
         request=job.arguments,
         reason=reason,
+        dataset_version=data,
     )
 
 
@@ -147,9 +173,13 @@ def _write(context: JobContext, request: Request, material: Material) -> Written
     dataset = _dataset(context, request)
     appends = material.appends and latest_ready_version(dataset) == base
     mode: Mode = "append" if appends else "replace"
+    table = material.older if appends else material.training
+    found, declared = schema_from_arrow(table.schema), active_schema(dataset)
+    schema = reading_schema(found, declared, base if appends else None) or found
     return write_version(
         dataset=dataset,
-        table_or_batches=material.older if appends else material.training,
+        table_or_batches=table if declared is None else lambda: _enforced(table, schema),
+        schema=schema,
         transaction_id=f"{material.transaction_id}:{mode}",
         mode=mode,
         parent=base if appends else None,
@@ -157,15 +187,21 @@ def _write(context: JobContext, request: Request, material: Material) -> Written
     )
 
 
+def _enforced(table: pa.Table, schema: Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the rows with the types of the dataset's edited schema, held to its limits."""
+    batches = table.to_batches(max_chunksize=_BATCH_ROWS)
+    return enforced((normalise_batch(batch, schema) for batch in batches), schema)
+
+
 def _fit(
-    context: JobContext, request: Request, material: Material, written: WrittenVersion
+    context: JobContext, request: Request, material: Material, schema: Schema
 ) -> FittedVersion:
     """Fit a challenger as the champion was fitted: same features, estimator, parameters and seed.
 
     The seed stays what it was, so that the rows are all that the two differ in: a challenger that wins
     has learned something, it was not lucky with another split.
     """
-    spec = TrainingSpec.from_dict(request.champion.spec)
+    spec, base = TrainingSpec.from_dict(request.champion.spec), _base(request)
 
     def tell(fraction: float, stage: str, message: str) -> None:
         context.progress(0.25 + 0.6 * fraction, stage, message)
@@ -173,29 +209,73 @@ def _fit(
     return fit_version(
         spec,
         material.training.select(list(spec.columns)),
-        types={column.name: column.type for column in written.schema},
+        types={column.name: column.type for column in schema},
+        declared=schema if schema.revision is not None else declared_schema_of(base),
         progress=tell,
     )
 
 
-def _record_dataset_version(
-    context: JobContext, request: Request, material: Material, written: WrittenVersion
-) -> DatasetVersion:
-    base = _base(request)
-    return create_ready_version(
-        principal=context.principal,
-        dataset=_dataset(context, request),
-        written=written,
-        parent=base,
-        source={
-            "kind": "production",
-            "endpoint": request.policy.endpoint.name,
-            "base_version": base.pk,
-            "rows_added": material.rows_added,
-            "labels_through": material.labels_through,
-        },
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The training data in the lake, and the version that is, or waits to be, made of it."""
+
+    version: DatasetVersion
+    written: WrittenVersion | None
+
+    @property
+    def schema(self) -> Schema:
+        """What the columns are."""
+        return self.written.schema if self.written else Schema.from_dict(self.version.schema)
+
+    def made_ready(self, context: JobContext) -> DatasetVersion:
+        """Pin the rows; a version that came in meanwhile does not take away what these are made of."""
+        if self.written is None:
+            return self.version
+        return make_ready(
+            principal=context.principal,
+            version=self.version,
+            written=self.written,
+            source=self.version.source,
+            expects_newest=False,
+        )
+
+
+def _data(context: JobContext, request: Request, material: Material) -> _Data:
+    """Write the training data and let it wait in a version of its own for the dataset's checks.
+
+    A version of an earlier attempt with the same rows that a person has let through meanwhile is taken as it is.
+
+    Raises
+    ------
+    datasets.errors.ChecksFailed
+        Checks hold it back: no challenger is made of it.
+    """
+    base, dataset = _base(request), _dataset(context, request)
+    released = dataset.versions.filter(
         job_id=context.job_id,
+        status=VersionStatus.READY,
+        source__written_as=material.transaction_id,
+    ).first()
+    if released is not None:
+        return _Data(released, None)
+    written = _write(context, request, material)
+    source = {
+        "kind": "production",
+        "endpoint": request.policy.endpoint.name,
+        "base_version": base.pk,
+        "rows_added": material.rows_added,
+        "labels_through": material.labels_through,
+        "written_as": material.transaction_id,
+    }
+    version = waiting_version(
+        principal=context.principal,
+        dataset=dataset,
+        source=source,
+        job_id=context.job_id,
+        parent=base,
     )
+    check_before_ready(version, written, source=source, job_id=context.job_id)
+    return _Data(version, written)
 
 
 def _dataset(context: JobContext, request: Request) -> Dataset:

@@ -15,6 +15,8 @@ from datasets.models import Dataset, DatasetVersion, Source, SourceRun
 from datasets.services import SourceTerms
 from jobs.models import Job, JobStatus
 
+_TERMS = ("name", "mode", "watermark_column", "enabled", "on_bad_rows", "most_bad_share")
+
 
 class MakeSource(Protocol):
     def __call__(self, kind: str, **values: Any) -> Source: ...
@@ -34,11 +36,7 @@ def make_source(principal: Principal, dataset: Dataset) -> MakeSource:
     """Return a function that gives the dataset a source; what is no term is a setting."""
 
     def make(kind: str, **values: Any) -> Source:
-        terms: dict[str, Any] = {
-            name: values.pop(name)
-            for name in ("name", "mode", "watermark_column", "enabled")
-            if name in values
-        }
+        terms: dict[str, Any] = {name: values.pop(name) for name in _TERMS if name in values}
         secrets, schedule = values.pop("secrets", None), values.pop("schedule", None)
         wanted: dict[str, Any] = {"name": kind, **terms, "settings": values}
         return services.create_source(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from training.execution.fitting import FittedVersion, fit_version
-from training.execution.job import record_fitted, store_files, train, train_failed
+from training.execution.job import (
+    declared_schema_of,
+    record_fitted,
+    store_files,
+    train,
+    train_failed,
+)
 from training.execution.preparing import kinds_of_types
 from training.execution.spec import TrainingSpec
 
 __all__ = [
     "FittedVersion",
     "TrainingSpec",
+    "declared_schema_of",
     "fit_version",
     "kinds_of_types",
     "record_fitted",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from datasets.formats import ON_BAD_ROWS
 from datasets.models import RunOutcome, Source, SourceKind, SourceMode, SourceRun
 from jobs.api.schedules import ScheduleSerializer
 from jobs.schedules import schedule_of
@@ -42,6 +43,8 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
             "mode",
             "watermark_column",
             "watermark",
+            "on_bad_rows",
+            "most_bad_share",
             "enabled",
             "schedule",
             "next_run_at",
@@ -84,6 +87,18 @@ class SourceChangeRequestSerializer(serializers.Serializer[Any]):
         max_length=200,
         trim_whitespace=False,
         help_text="Only rows whose value is beyond the highest one read so far are new.",
+    )
+    on_bad_rows = serializers.ChoiceField(
+        choices=ON_BAD_ROWS,
+        required=False,
+        help_text="Rows that cannot be read, or that the edited schema does not allow, refuse the run or are put "
+        "aside with their reason.",
+    )
+    most_bad_share = serializers.FloatField(
+        required=False,
+        min_value=0.0,
+        max_value=1.0,
+        help_text="The largest share of the rows of a file that may be put aside.",
     )
     enabled = serializers.BooleanField(required=False)
     settings = serializers.DictField(
