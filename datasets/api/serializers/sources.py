@@ -18,6 +18,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
 
     kind = serializers.ChoiceField(choices=SourceKind.choices)
     mode = serializers.ChoiceField(choices=SourceMode.choices)
+    on_bad_rows = serializers.ChoiceField(choices=ON_BAD_ROWS)
     settings = serializers.DictField(child=serializers.CharField())
     has_secrets = serializers.SerializerMethodField(help_text="Whether secrets are kept for it.")
     schedule = serializers.SerializerMethodField()
