@@ -310,6 +310,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": env.float("JOB_RECONCILE_SECONDS", default=10.0),
         "options": {"expires": 30, "queue": "default"},
     },
+    "let old predictions go": {
+        "task": "serving.tasks.delete_old_predictions",
+        "schedule": 3600.0,
+        "options": {"expires": 3600, "queue": "default"},
+    },
     "follow champions": {
         "task": "serving.tasks.follow_champions",
         "schedule": 10.0,
@@ -365,6 +370,7 @@ JOB_HANDLERS = {
     "drift_report": "monitoring.execution.reporting.drift_report",
     "retrain": "retraining.execution.retraining.retrain",
     "batch_score": "serving.execution.scoring.score_batch",
+    "prediction_retention": "serving.execution.log_retention.apply_log_retention",
 }
 JOB_FAILURE_HANDLERS = {
     "compare_versions": "datasets.execution.comparison.compare_failed",
@@ -473,6 +479,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = max(DATA_UPLOAD_MAX_MEMORY_SIZE, PREDICT_MAX_BODY_
 #: How often a web process looks for other champions, endpoints and tokens (seconds; promised: within one).
 ROUTING_TICK_SECONDS = env.float("ROUTING_TICK_SECONDS", default=0.4)
 PREDICT_MAX_ROWS = env.int("PREDICT_MAX_ROWS", default=10_000)
+#: Requests per second that one web process answers to one token, and to all callers without one at one open
+#: endpoint; more are answered 429 with Retry-After. 0: no limit. A quiet caller saves up for so many seconds.
+PREDICT_RATE_PER_TOKEN = env.float("PREDICT_RATE_PER_TOKEN", default=0.0)
+PREDICT_RATE_PER_OPEN_ENDPOINT = env.float("PREDICT_RATE_PER_OPEN_ENDPOINT", default=200.0)
+PREDICT_BURST_SECONDS = env.float("PREDICT_BURST_SECONDS", default=2.0)
+#: An answer that took longer (waiting for its turn included) is not given: 503 with Retry-After. 0: no limit.
+PREDICT_TIME_LIMIT_SECONDS = env.float("PREDICT_TIME_LIMIT_SECONDS", default=30.0)
+#: Of a stream of lines: the longest line, and how many lines are answered together at most.
+PREDICT_MAX_LINE_BYTES = env.int("PREDICT_MAX_LINE_BYTES", default=1024**2)
+PREDICT_STREAM_BATCH = env.int("PREDICT_STREAM_BATCH", default=1000)
 #: Predictions that one web process makes at the same time; more are answered 503 with Retry-After.
 PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
 #: Stretches of rows that one batch scoring computes at the same time (not for runtimes that hold Python's lock).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, IllegalMove, Invalid, NotFound, Unavailable
+from core.errors import Conflict, IllegalMove, Invalid, NotFound, TooMany, Unavailable
 
 
 class EndpointUnknown(NotFound):
@@ -115,3 +115,17 @@ class NothingToFallBackTo(Conflict):
 
     code = "nothing_to_fall_back_to"
     title = "There is nothing to fall back to"
+
+
+class RateExceeded(TooMany):
+    """The caller asks more often than it may."""
+
+    code = "rate_exceeded"
+    title = "Too many requests by this caller"
+
+
+class TookTooLong(Unavailable):
+    """The answer was not there within the time that a request may take."""
+
+    code = "took_too_long"
+    title = "The prediction took too long"

@@ -20,6 +20,8 @@ from core.clock import now
 from core.errors import DomainError, ErrorKind, TooLarge, Unsupported
 from core.ids import uuid7_texts
 from serving.admission import Admitted, key_of
+from serving.errors import TookTooLong
+from serving.failed_requests import note_failure
 from serving.prediction_log import LoggedRequest, encode_request
 from serving.prediction_log.features import FeatureBlock
 from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload
@@ -100,28 +102,33 @@ def _make(
     decoded = codec.decode(envelope, route.model.signature, most_rows=settings.PREDICT_MAX_ROWS)
     columns = decoded.columns
     scores = route.model.runtime.predict(columns)
+    limit = settings.PREDICT_TIME_LIMIT_SECONDS
+    if 0 < limit < time.perf_counter() - began:
+        raise TookTooLong(f"The prediction took more than {limit:g} seconds.", retry_after=1)
     prediction_ids = uuid7_texts(columns.row_count)
-    log.append(
-        encode_request(
-            LoggedRequest(
-                project_id=route.project_id,
-                endpoint_id=route.endpoint_id,
-                deployment_id=route.deployment_id,
-                model_version_id=route.model_version_id,
-                request_id=request_id,
-                token_prefix=principal.token_prefix,
-                at=now(),
-                prediction_ids=prediction_ids,
-                instances=decoded.instances,
-                predictions=scores.labels,
-                probabilities=scores.probabilities,
-                role=route.role,
-                latency_us=round((time.perf_counter() - began) * 1e6),
-                group=route.group,
-                entity_key=entity_key,
+    policy = route.log_policy
+    if policy.takes():
+        log.append(
+            encode_request(
+                LoggedRequest(
+                    project_id=route.project_id,
+                    endpoint_id=route.endpoint_id,
+                    deployment_id=route.deployment_id,
+                    model_version_id=route.model_version_id,
+                    request_id=request_id,
+                    token_prefix=principal.token_prefix,
+                    at=now(),
+                    prediction_ids=prediction_ids,
+                    instances=policy.redacted(decoded.instances),
+                    predictions=scores.labels,
+                    probabilities=scores.probabilities,
+                    role=route.role,
+                    latency_us=round((time.perf_counter() - began) * 1e6),
+                    group=route.group,
+                    entity_key="" if policy.hides_entity else entity_key,
+                )
             )
         )
-    )
     payload = codec.encode(
         decoded,
         Answered(
@@ -156,7 +163,9 @@ def respond(
     began = time.perf_counter()
     route, entity_key = admitted.route, admitted.entity_key
     made: _Made | None = None
+    code = ""
     try:
+        state.rates.take(admitted.principal.token_prefix, route.endpoint_id)
         with state.places:
             envelope = read()
             if admitted.chooses_by_column:
@@ -172,10 +181,23 @@ def respond(
             )
             payload = made.payload
     except DomainError as error:
+        code = error.code
         payload = refusal(error, codec)
     except Exception:
         logger.exception("a prediction by '%s' failed", route.endpoint_name)
+        code = "internal_error"
         payload = failure(codec)
+    if code:
+        note_failure(
+            state.log.append,
+            route,
+            request_id=request_id,
+            token_prefix=admitted.principal.token_prefix,
+            dialect=codec.name,
+            status=payload.status,
+            code=code,
+            seconds=time.perf_counter() - began,
+        )
     state.statistics.record(
         Key(route.endpoint_id, route.deployment_id, codec.name),
         status=payload.status,

@@ -7,6 +7,7 @@ from celery import shared_task
 from core.clock import now
 from serving import execution
 from serving.execution import rollouts
+from serving.execution.log_retention import ask_for_log_retention
 
 
 @shared_task(name="serving.tasks.follow_champions")
@@ -25,3 +26,9 @@ def advance_rollouts() -> None:
 def forget_traffic() -> None:
     """Remove counted minutes that nobody looks at any more."""
     execution.forget_old_minutes(now())
+
+
+@shared_task(name="serving.tasks.delete_old_predictions")
+def delete_old_predictions() -> None:
+    """Queue today's deletion of predictions that endpoints keep no longer."""
+    ask_for_log_retention()

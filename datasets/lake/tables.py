@@ -206,6 +206,28 @@ def compact(path: str, *, keep_hours: int = _KEEP_HOURS) -> None:
     table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
 
 
+def delete_rows(path: str, predicate: str) -> int:
+    """Delete the rows that fulfil an SQL predicate; return how many. Their files stay until a compaction.
+
+    Raises
+    ------
+    LakeBusy
+        Other writers won the race eight times in a row.
+    """
+    from deltalake.exceptions import CommitFailedError
+
+    last: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        table = open_table(path)
+        if table is None:
+            return 0
+        try:
+            return int(table.delete(predicate).get("num_deleted_rows") or 0)
+        except CommitFailedError as error:
+            last = error
+    raise LakeBusy("Too many writers are at work on the table.") from last
+
+
 def read_window(
     path: str,
     *,

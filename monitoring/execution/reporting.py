@@ -69,7 +69,13 @@ def drift_report(context: JobContext) -> Conclude:
     signature = Signature.from_dict(window.version.signature)
     reference = _read_reference(window.version)
     current = _frame(window.rows, signature)
-    numeric = numeric_columns(signature)
+    # What the log hides cannot be compared with what the model learned from.
+    compared = {
+        name: is_number
+        for name, is_number in numeric_columns(signature).items()
+        if name not in endpoint.log_redaction
+    }
+    numeric = dict(compared)
     shown = "prediction" if "prediction" not in numeric else PREDICTION_COLUMN
     reference, current = (
         frame.rename(columns={PREDICTION_COLUMN: shown}) for frame in (reference, current)
@@ -88,7 +94,7 @@ def drift_report(context: JobContext) -> Conclude:
     )
     context.progress(0.85, "joining ground truth")
     performance = _performance(endpoint, start, end, window, signature)
-    quality = _quality(reference, current, numeric_columns(signature), window)
+    quality = _quality(reference, current, compared, window)
 
     def conclude() -> Mapping[str, Any]:
         report = _record(

@@ -74,6 +74,10 @@ class EndpointAdmin(AskingAdminMixin, ModelAdmin):
             return ((None, {"fields": ("name", "model", "description")}),)
         return (
             (None, {"fields": ("name", "state", "model", "answers", "description", "is_open")}),
+            (
+                "Prediction log",
+                {"fields": ("log_share", "log_redaction", "log_retention_days")},
+            ),
             ("Ask it", {"fields": ("example",)}),
             ("Particulars", {"fields": ("project", "created_by", "created_at")}),
         )
@@ -107,6 +111,9 @@ class EndpointAdmin(AskingAdminMixin, ModelAdmin):
                 endpoint=obj,
                 description=obj.description,
                 is_open=obj.is_open,
+                log_share=obj.log_share,
+                log_redaction=obj.log_redaction or {},
+                log_retention_days=obj.log_retention_days or 0,
             )
             return
         made = services.create_endpoint(

@@ -51,6 +51,9 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
             "model",
             "status",
             "is_open",
+            "log_share",
+            "log_redaction",
+            "log_retention_days",
             "deployments",
             "created_at",
         ]
@@ -72,6 +75,20 @@ class EndpointChangeSerializer(serializers.Serializer[Any]):
     is_open = serializers.BooleanField(
         required=False,
         help_text="Answer callers without a token; takes an administrator of the project.",
+    )
+    log_share = serializers.FloatField(
+        required=False, min_value=0, max_value=1, help_text="Share of requests that the log keeps."
+    )
+    log_redaction = serializers.DictField(
+        child=serializers.ChoiceField(choices=["drop", "hash"]),
+        required=False,
+        help_text="What the log keeps of a column, where it is not all.",
+    )
+    log_retention_days = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=36_500,
+        help_text="Predictions of days before are deleted, once a day; 0: kept for ever.",
     )
 
 

@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from serving.api.batch_scorings import BatchScoringViewSet
+from serving.api.streams import PredictStreamView
 from serving.api.views import EndpointViewSet, PredictionLineageView, PredictView
 
 router = SimpleRouter()
@@ -14,6 +15,9 @@ router.register("batch-scorings", BatchScoringViewSet, basename="batch-scoring")
 
 urlpatterns = [
     path("endpoints/<str:name>/predict/", PredictView.as_view(), name="predict"),
+    path(
+        "endpoints/<str:name>/predict-stream/", PredictStreamView.as_view(), name="predict-stream"
+    ),
     path(
         "predictions/<uuid:prediction_id>/lineage/",
         PredictionLineageView.as_view(),

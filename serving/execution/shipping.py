@@ -16,9 +16,10 @@ from pathlib import Path
 
 from datasets import lake
 from serving.prediction_log import WriterFolder, closed_segments, writer_folders
+from serving.prediction_log.failures import FAILURE_SCHEMA
 from serving.prediction_log.packs import Pack, PackReader
 from serving.prediction_log.table import PARTITION_BY, SCHEMA
-from serving.selectors.predictions import log_path
+from serving.selectors.predictions import failures_path, log_path
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Shipper:
     def __init__(self, root: Path, *, should_stop: Callable[[], bool] = lambda: False) -> None:
         self._root = root
         self._should_stop = should_stop
+        self._failures_ready: set[int] = set()
         self._packs = PackReader(root / "quarantine")
         self._commits: dict[int, int] = {}
 
@@ -109,7 +111,26 @@ class Shipper:
                 break
         return shipped
 
+    def _ship_failures(self, project_id: int, pack: Pack) -> None:
+        """Ship the requests that got no prediction: to a table of their own, once like the others."""
+        if project_id not in pack.failures:
+            return
+        path = failures_path(project_id)
+        done = lake.transaction_number(path, pack.writer) or 0
+        rows = pack.failed(project_id, after=done)
+        if not rows.num_rows:
+            return
+        if project_id not in self._failures_ready:
+            lake.ensure_table(
+                path, FAILURE_SCHEMA, partition_by=PARTITION_BY, configuration=_CONFIGURATION
+            )
+            lake.compact(path, keep_hours=_KEEP_HOURS)
+            self._failures_ready.add(project_id)
+        transaction = (pack.writer, pack.last_number)
+        lake.append(path, rows, transaction=transaction, partition_by=PARTITION_BY)
+
     def _ship_project(self, project_id: int, pack: Pack) -> int:
+        self._ship_failures(project_id, pack)
         path = log_path(project_id)
         done = lake.transaction_number(path, pack.writer) or 0
         rows = pack.rows(project_id, after=done)

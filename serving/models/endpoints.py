@@ -59,6 +59,23 @@ class Endpoint(models.Model):
         default=None,
         help_text="A class of the model, or a number.",
     )
+    log_share = models.FloatField(
+        "share of requests in the log",
+        default=1.0,
+        help_text="0 to 1; of requests that are left out nothing is kept, and labels find nothing to join.",
+    )
+    log_redaction = models.JSONField(
+        "redacted columns",
+        default=dict,
+        blank=True,
+        help_text='What the log keeps of a column: {"name": "drop", "city": "hash"}; the rest is kept as it came.',
+    )
+    log_retention_days = models.PositiveIntegerField(
+        "days in the log",
+        null=True,
+        blank=True,
+        help_text="Older predictions are deleted for good, once a day. Empty: kept for ever.",
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -67,6 +84,10 @@ class Endpoint(models.Model):
     class Meta:
         ordering: ClassVar[list[str]] = ["name"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(log_share__gte=0.0, log_share__lte=1.0),
+                name="endpoint_log_share_is_a_share",
+            ),
             models.UniqueConstraint(fields=["project", "name"], name="one_endpoint_per_name"),
         ]
 

@@ -7,7 +7,9 @@ which moves them into the lake.
 
 from __future__ import annotations
 
+from serving.prediction_log.failures import FailedRequest, decode_failure, encode_failure
 from serving.prediction_log.frames import Scan, encode_frame, scan_frames
+from serving.prediction_log.policy import KEEP_ALL, LogPolicy
 from serving.prediction_log.records import LoggedRequest, decode_request, encode_request
 from serving.prediction_log.segments import (
     Backlog,
@@ -21,7 +23,10 @@ from serving.prediction_log.segments import (
 from serving.prediction_log.writer import LogUnwritable, SegmentWriter
 
 __all__ = [
+    "KEEP_ALL",
     "Backlog",
+    "FailedRequest",
+    "LogPolicy",
     "LogUnwritable",
     "LoggedRequest",
     "Scan",
@@ -30,7 +35,9 @@ __all__ = [
     "WriterFolder",
     "backlog",
     "closed_segments",
+    "decode_failure",
     "decode_request",
+    "encode_failure",
     "encode_frame",
     "encode_request",
     "scan_frames",

@@ -16,6 +16,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from serving.prediction_log.failures import (
+    FAILURE_SCHEMA,
+    FailedRequest,
+    decode_failure,
+    failure_rows,
+)
 from serving.prediction_log.frames import scan_frames
 from serving.prediction_log.records import LoggedRequest, decode_request, encode_request
 from serving.prediction_log.segments import Segment
@@ -37,10 +43,13 @@ class Pack:
     ----------
     tables
         By project: a segment's number and its rows, in the order in which they were written.
+    failures
+        The same of the requests that got no prediction.
     """
 
     segments: Sequence[Segment]
     tables: Mapping[int, Sequence[tuple[int, pa.Table]]]
+    failures: Mapping[int, Sequence[tuple[int, pa.Table]]]
 
     @property
     def writer(self) -> str:
@@ -54,13 +63,20 @@ class Pack:
 
     @property
     def projects(self) -> frozenset[int]:
-        """The projects whose predictions are in the pack."""
-        return frozenset(self.tables)
+        """The projects whose requests are in the pack."""
+        return frozenset(self.tables) | frozenset(self.failures)
 
     def rows(self, project_id: int, *, after: int) -> pa.Table:
         """Return a project's rows of the segments with a number greater than ``after``."""
-        parts = [table for number, table in self.tables[project_id] if number > after]
+        given = self.tables.get(project_id, ())
+        parts = [table for number, table in given if number > after]
         return pa.concat_tables([SCHEMA.empty_table(), *parts])
+
+    def failed(self, project_id: int, *, after: int) -> pa.Table:
+        """Return a project's failed requests of the segments with a number greater than ``after``."""
+        given = self.failures.get(project_id, ())
+        parts = [table for number, table in given if number > after]
+        return pa.concat_tables([FAILURE_SCHEMA.empty_table(), *parts])
 
     def remove(self) -> None:
         """Remove the segments, first the oldest."""
@@ -98,16 +114,26 @@ class PackReader:
 
     def _pack(self, segments: Sequence[Segment]) -> Pack:
         tables: dict[int, list[tuple[int, pa.Table]]] = {}
+        failures: dict[int, list[tuple[int, pa.Table]]] = {}
         for segment in segments:
-            for project_id, table in self._tables(segment):
+            failed: dict[int, list[FailedRequest]] = {}
+            for project_id, table in self._tables(segment, failed):
                 tables.setdefault(project_id, []).append((segment.number, table))
-        return Pack(tuple(segments), tables)
+            for project_id, requests in failed.items():
+                failures.setdefault(project_id, []).append((segment.number, failure_rows(requests)))
+        return Pack(tuple(segments), tables, failures)
 
-    def _tables(self, segment: Segment) -> Iterator[tuple[int, pa.Table]]:
+    def _tables(
+        self, segment: Segment, failed: dict[int, list[FailedRequest]]
+    ) -> Iterator[tuple[int, pa.Table]]:
         scan = scan_frames(segment.path.read_bytes())
         by_project: dict[int, list[LoggedRequest]] = {}
         unreadable = scan.damaged_bytes
         for payload in scan.payloads:
+            failure = decode_failure(payload)
+            if failure is not None:
+                failed.setdefault(failure.project_id, []).append(failure)
+                continue
             try:
                 request = decode_request(payload)
             except ValueError:

@@ -13,7 +13,9 @@ from models_registry.models import ModelVersion
 from models_registry.runtimes import Runtime, load_runtime
 from models_registry.signatures import Columns, Signature
 from serving.models import Deployment, Endpoint
+from serving.prediction_log import KEEP_ALL, LogPolicy
 from serving.routing.batching import BatchedRuntime
+from serving.selectors.log_policies import policy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Route:
         The JSON of ``{"id", "model", "number"}`` of the version, made once.
     group
         Name of the A/B group, for the log.
+    log_policy
+        What the log keeps.
     """
 
     project_id: int
@@ -51,6 +55,7 @@ class Route:
     model: LoadedModel
     described: orjson.Fragment
     group: str = ""
+    log_policy: LogPolicy = KEEP_ALL
 
 
 def route_of(deployment: Deployment, model: LoadedModel) -> Route:
@@ -74,6 +79,7 @@ def route_of(deployment: Deployment, model: LoadedModel) -> Route:
         model=model,
         described=orjson.Fragment(orjson.dumps(described)),
         group=deployment.group,
+        log_policy=policy_of(endpoint),
     )
 
 

@@ -144,6 +144,9 @@ class Shadows:
                 work.envelope, signature, most_rows=settings.PREDICT_MAX_ROWS
             )
         scores = route.model.runtime.predict(decoded.columns)
+        policy = route.log_policy
+        if not policy.takes():
+            return scores.labels
         self._append(
             encode_request(
                 LoggedRequest(
@@ -155,13 +158,13 @@ class Shadows:
                     token_prefix=work.token_prefix,
                     at=now(),
                     prediction_ids=uuid7_texts(decoded.columns.row_count),
-                    instances=decoded.instances,
+                    instances=policy.redacted(decoded.instances),
                     predictions=scores.labels,
                     probabilities=scores.probabilities,
                     role=route.role,
                     latency_us=round((time.perf_counter() - began) * 1e6),
                     group=route.group,
-                    entity_key=work.entity_key,
+                    entity_key="" if policy.hides_entity else work.entity_key,
                     answered_ids=work.answered_ids,
                 )
             )

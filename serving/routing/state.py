@@ -31,6 +31,7 @@ from serving.routing.constants import constant_model
 from serving.routing.counting import MinuteCounter
 from serving.routing.loading import LoadedModels
 from serving.routing.places import Places
+from serving.routing.rates import RateLimits
 from serving.routing.routes import LoadedModel, Route, route_of
 from serving.routing.shadowing import Shadows
 from serving.routing.statistics import Labels, Statistics
@@ -73,6 +74,8 @@ class Routing:
         Where answers are written before they leave.
     places
         To be entered while a prediction is made.
+    rates
+        How often a caller may ask.
     statistics
         What was answered and refused.
     shadows
@@ -83,6 +86,11 @@ class Routing:
         self.tokens = TokenCache(principals_of_digests)
         self.log = SegmentWriter(Path(settings.PREDICTION_LOG_ROOT))
         self.places = Places(settings.PREDICT_MAX_AT_ONCE)
+        self.rates = RateLimits(
+            per_token=settings.PREDICT_RATE_PER_TOKEN,
+            per_open_endpoint=settings.PREDICT_RATE_PER_OPEN_ENDPOINT,
+            burst_seconds=settings.PREDICT_BURST_SECONDS,
+        )
         self.statistics = Statistics()
         self.shadows = Shadows(self.log.append, self.statistics, has_thread=bool(tick_seconds))
         self._minutes = MinuteCounter(self.statistics)

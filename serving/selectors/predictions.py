@@ -64,6 +64,11 @@ def log_path(project_id: int) -> str:
     return lake.table_path("predictions", str(project_id))
 
 
+def failures_path(project_id: int) -> str:
+    """Return the address of the Delta table that holds a project's requests without a prediction."""
+    return lake.table_path("failed-requests", str(project_id))
+
+
 def predictions(
     *,
     project_id: int,

@@ -57,6 +57,7 @@ PARAMETERS: Mapping[str, tuple[str, str] | Callable[[Any], Any]] = {
 #: What a viewer may do although it is no reading.
 VIEWERS_MAY: Mapping[str, str] = {
     "predict": "asking for predictions is part of the role",
+    "predict-stream": "asking for predictions is part of the role",
     "api-token-revoke": "of their own tokens; for another's the row is not found",
 }
 

@@ -1,0 +1,122 @@
+"""Predictions as a stream of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.api.authentication import principal_of_request
+from accounts.policy import Permission
+from core.errors import Unsupported
+from core.logs import request_id
+from serving.admission import (
+    ENTITY_KEY,
+    MODEL_ALIAS,
+    MODEL_VERSION,
+    Admitted,
+    addressed,
+    admit_principal,
+)
+from serving.api.dialects.asking import secret_of
+from serving.protocols import NATIVE, Address
+from serving.routing import routing
+from serving.streaming import answer_lines
+
+_TAKEN = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})
+
+
+class _Whatever(BaseContentNegotiation):
+    """Lines are answered with lines, whatever the caller would rather have."""
+
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class _StreamParameters(serializers.Serializer[Any]):
+    batch = serializers.IntegerField(required=False, min_value=1)
+
+
+class PredictStreamView(APIView):
+    """Ask an endpoint for predictions, one instance a line."""
+
+    content_negotiation_class = _Whatever
+    required_permissions: ClassVar[dict[str, Permission]] = {"POST": Permission.PREDICT}
+
+    @extend_schema(
+        request={"application/x-ndjson": OpenApiTypes.STR},
+        parameters=[
+            OpenApiParameter(
+                "batch",
+                OpenApiTypes.INT,
+                description="Lines that are answered together (at most 1,000): 1 when each answer is waited for.",
+            )
+        ],
+        responses={
+            (200, "application/x-ndjson"): OpenApiResponse(
+                OpenApiTypes.STR,
+                description=(
+                    'For each line `{"line", "prediction", "probabilities", "model_version", "prediction_id"}` or '
+                    '`{"line", "error": {"code", "detail"}}`, in their order; each is logged before it leaves.'
+                ),
+            )
+        },
+    )
+    def post(self, request: Request, name: str) -> HttpResponseBase:
+        """Answer lines as they come; one that does not fit is refused alone."""
+        if (request.content_type or "").partition(";")[0].strip().lower() not in _TAKEN:
+            raise UnsupportedMediaType(request.content_type or "none")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Unsupported(
+                "Send the lines as they are, without a Content-Encoding.", field="body"
+            )
+        parameters = _StreamParameters(data=request.query_params)
+        parameters.is_valid(raise_exception=True)
+        asker = principal_of_request(request)
+        secret = secret_of(request._request)
+        state = routing()
+        headers = request.headers
+        address = addressed(
+            Address(NATIVE, None, name), headers.get(MODEL_VERSION), headers.get(MODEL_ALIAS)
+        )
+
+        def admit() -> Admitted:
+            principal = asker if secret is None else state.tokens.principal(secret)
+            return admit_principal(state, principal, name, address, headers.get(ENTITY_KEY, ""))
+
+        admit()
+        most = settings.PREDICT_STREAM_BATCH
+        response = StreamingHttpResponse(
+            answer_lines(
+                _reader(request),
+                admit=admit,
+                state=state,
+                request_id=request_id.get(),
+                batch_lines=min(parameters.validated_data.get("batch", most), most),
+            ),
+            content_type="application/x-ndjson",
+        )
+        response["X-Accel-Buffering"] = "no"
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def _reader(request: Request) -> Callable[[int], bytes]:
+    """Return what reads lines of a body: of stated length through Django, else straight from the server."""
+    plain = request._request
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        reader: Callable[[int], bytes] = plain.META["wsgi.input"].readline
+        return reader
+    return plain.readline

@@ -1,0 +1,65 @@
+"""Letting old predictions go: rows, then the files that only they were in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from accounts.models import Project
+from accounts.principals import system_principal
+from core.clock import now
+from datasets import lake
+from jobs.execution import Conclude, JobContext
+from jobs.models import Job
+from jobs.services import enqueue
+from serving.models import Endpoint
+from serving.selectors.predictions import failures_path, log_path
+
+KIND = "prediction_retention"
+#: Files without a row are kept for those who are reading them.
+_KEEP_HOURS = 2
+
+
+def apply_log_retention(context: JobContext) -> Conclude:
+    """Delete what endpoints of the job's project keep no longer; a second run finds nothing to do.
+
+    Whole days are dropped by the log of the table alone; a day that endpoints with longer terms share is
+    written anew without the rows that go.
+    """
+    endpoints = Endpoint.objects.filter(
+        project_id=context.principal.project_id, log_retention_days__isnull=False
+    )
+    today = now().date()
+    deleted: dict[str, int] = {}
+    paths = (log_path(context.principal.project_id), failures_path(context.principal.project_id))
+    for endpoint in endpoints:
+        first_kept = today - timedelta(days=endpoint.log_retention_days or 0)
+        predicate = f"day < '{first_kept.isoformat()}' AND endpoint_id = {endpoint.pk}"
+        gone = sum(lake.delete_rows(path, predicate) for path in paths)
+        context.log(f"{endpoint.name}: {gone} rows of the days before {first_kept}")
+        deleted[endpoint.name] = gone
+        context.progress(0.9 * len(deleted) / max(1, endpoints.count()), "deleting")
+    for path in paths:
+        lake.compact(path, keep_hours=_KEEP_HOURS)
+
+    def conclude() -> Mapping[str, Any]:
+        return {"deleted": deleted}
+
+    return conclude
+
+
+def ask_for_log_retention() -> list[Job]:
+    """Queue today's run for each project that has a term; keys make it once a day."""
+    today = now().date().isoformat()
+    projects = Project.objects.filter(endpoints__log_retention_days__isnull=False).distinct()
+    return [
+        enqueue(
+            principal=system_principal(project),
+            kind=KIND,
+            arguments={"project": project.pk},
+            idempotency_key=f"{KIND}:{project.pk}:{today}",
+            title="Old predictions",
+        )
+        for project in projects
+    ]

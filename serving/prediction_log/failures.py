@@ -1,0 +1,121 @@
+"""Requests that got no prediction: one compact record each, kept apart from the predictions.
+
+What the body held is not kept: nobody has checked it, so nobody knows what is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+import pyarrow as pa
+
+FAILURE_SCHEMA = pa.schema(
+    [
+        ("request_id", pa.string()),
+        ("at", pa.timestamp("us", "UTC")),
+        ("day", pa.string()),
+        ("endpoint_id", pa.int64()),
+        ("deployment_id", pa.int64()),
+        ("model_version_id", pa.int64()),
+        ("token_prefix", pa.string()),
+        ("dialect", pa.string()),
+        ("status", pa.int64()),
+        ("code", pa.string()),
+        ("latency_us", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """One request that was refused, or that failed.
+
+    Attributes
+    ----------
+    status
+        The HTTP status that the caller saw.
+    code
+        Why, e.g. ``input_refused``; ``internal_error`` when it is our fault.
+    """
+
+    project_id: int
+    endpoint_id: int
+    deployment_id: int
+    model_version_id: int
+    request_id: str
+    token_prefix: str
+    at: datetime
+    dialect: str
+    status: int
+    code: str
+    latency_us: int
+
+
+def encode_failure(failure: FailedRequest) -> bytes:
+    """Return the record as bytes; its ``failed`` tells it apart from a prediction's."""
+    return orjson.dumps(
+        {
+            "failed": 1,
+            "project": failure.project_id,
+            "endpoint": failure.endpoint_id,
+            "deployment": failure.deployment_id,
+            "version": failure.model_version_id,
+            "request": failure.request_id,
+            "token": failure.token_prefix,
+            "at": round(failure.at.timestamp() * 1e6),
+            "dialect": failure.dialect,
+            "status": failure.status,
+            "code": failure.code,
+            "us": failure.latency_us,
+        }
+    )
+
+
+def decode_failure(payload: bytes) -> FailedRequest | None:
+    """Return the record that :func:`encode_failure` wrote; None when it is something else."""
+    if not payload.startswith(b'{"failed":1,'):
+        return None
+    try:
+        value = orjson.loads(payload)
+        micros = int(value["at"])
+        return FailedRequest(
+            project_id=int(value["project"]),
+            endpoint_id=int(value["endpoint"]),
+            deployment_id=int(value["deployment"]),
+            model_version_id=int(value["version"]),
+            request_id=str(value["request"]),
+            token_prefix=str(value["token"]),
+            at=datetime.fromtimestamp(micros // 1_000_000, tz=UTC).replace(
+                microsecond=micros % 1_000_000
+            ),
+            dialect=str(value["dialect"]),
+            status=int(value["status"]),
+            code=str(value["code"]),
+            latency_us=int(value["us"]),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def failure_rows(failures: Sequence[FailedRequest]) -> pa.Table:
+    """Return the records as rows for the lake."""
+    rows = [
+        {
+            "request_id": one.request_id,
+            "at": one.at,
+            "day": one.at.date().isoformat(),
+            "endpoint_id": one.endpoint_id,
+            "deployment_id": one.deployment_id,
+            "model_version_id": one.model_version_id,
+            "token_prefix": one.token_prefix,
+            "dialect": one.dialect,
+            "status": one.status,
+            "code": one.code,
+            "latency_us": one.latency_us,
+        }
+        for one in failures
+    ]
+    return pa.Table.from_pylist(rows, schema=FAILURE_SCHEMA)
