@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def _prepare(rows: int) -> tuple[Any, Any, bytes]:
         dataset = create_dataset(principal=principal, name=name)
         written = write_version(
             dataset=dataset,
-            table_or_batches=lambda count=count, target=target: batches(count, target=target),
+            table_or_batches=partial(batches, count, target=target),
             transaction_id=name,
         )
         made.append(

@@ -140,6 +140,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:serving_deployment_changelist"),
             },
             {
+                "title": "Predictions",
+                "icon": "manage_search",
+                "link": reverse_lazy("admin:serving_endpoint_predictions"),
+            },
+            {
                 "title": "Batch scorings",
                 "icon": "table_view",
                 "link": reverse_lazy("admin:serving_batchscoring_changelist"),

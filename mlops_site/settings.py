@@ -498,6 +498,8 @@ SHADOW_QUEUE_REQUESTS = env.int("SHADOW_QUEUE_REQUESTS", default=256)
 SHADOW_QUEUE_ROWS = env.int("SHADOW_QUEUE_ROWS", default=20_000)
 #: How often a web process adds what it has counted to the minutes in the database (seconds).
 TRAFFIC_FLUSH_SECONDS = env.float("TRAFFIC_FLUSH_SECONDS", default=2.0)
+#: Tells what really happened for a prediction (project_id, prediction_id); the room above serving knows.
+GROUND_TRUTH_OF = "monitoring.selectors.ground_truth_of"
 #: "project/endpoint": what answers at /invocations and /ping, as in a container of one model.
 ROOT_ENDPOINT = env.str("ROOT_ENDPOINT", default="")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pandas as pd
@@ -39,6 +40,15 @@ def labels_between(*, endpoint: Endpoint, start: datetime, end: datetime) -> dic
         endpoint=endpoint, predicted_at__gte=start, predicted_at__lt=end
     ).values_list("prediction_id", "value")
     return {str(prediction_id): value for prediction_id, value in rows}
+
+
+def ground_truth_of(*, project_id: int, prediction_id: UUID) -> Any:
+    """Return what really happened for a prediction; None when nobody has said so yet."""
+    return (
+        GroundTruth.objects.filter(project_id=project_id, prediction_id=prediction_id)
+        .values_list("value", flat=True)
+        .first()
+    )
 
 
 def labelled_predictions(*, endpoint: Endpoint, newest: int) -> pd.DataFrame:

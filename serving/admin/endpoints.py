@@ -21,6 +21,7 @@ from models_registry.forms import ReasonForm
 from models_registry.models import ModelVersion
 from models_registry.selectors import PREVIOUS
 from serving import services
+from serving.admin.log_pages import LogPagesMixin
 from serving.example import example_request
 from serving.models import Deployment, Endpoint
 from serving.selectors.deployments import with_active_deployments
@@ -56,7 +57,7 @@ class DeploymentInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(AskingAdminMixin, ModelAdmin):
+class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
     """Stable names that applications ask."""
 
     list_display = ("name", "state", "model", "answers", "project", "created_at")
@@ -106,11 +107,16 @@ class EndpointAdmin(AskingAdminMixin, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
         """Create or change through the service, which checks the role and writes the audit."""
         if change:
+            principal = self.principal(request, obj.project)
             services.change_endpoint(
-                principal=self.principal(request, obj.project),
+                principal=principal,
                 endpoint=obj,
                 description=obj.description,
                 is_open=obj.is_open,
+            )
+            services.change_log_policy(
+                principal=principal,
+                endpoint=obj,
                 log_share=obj.log_share,
                 log_redaction=obj.log_redaction or {},
                 log_retention_days=obj.log_retention_days or 0,

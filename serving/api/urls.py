@@ -6,6 +6,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from serving.api.batch_scorings import BatchScoringViewSet
+from serving.api.predictions import PredictionListView, PredictionView
 from serving.api.streams import PredictStreamView
 from serving.api.views import EndpointViewSet, PredictionLineageView, PredictView
 
@@ -18,6 +19,8 @@ urlpatterns = [
     path(
         "endpoints/<str:name>/predict-stream/", PredictStreamView.as_view(), name="predict-stream"
     ),
+    path("predictions/", PredictionListView.as_view(), name="prediction-list"),
+    path("predictions/<uuid:prediction_id>/", PredictionView.as_view(), name="prediction-detail"),
     path(
         "predictions/<uuid:prediction_id>/lineage/",
         PredictionLineageView.as_view(),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -78,13 +79,20 @@ class EndpointViewSet(
 
     @extend_schema(request=EndpointChangeSerializer, responses=EndpointSerializer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        """Change the description, or whether the endpoint answers without a token."""
+        """Change what an endpoint says, whom it answers, and what its log keeps: all of it, or nothing."""
         endpoint = self.get_object()
         wanted = EndpointChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        changed = services.change_endpoint(
-            principal=self.principal, endpoint=endpoint, **wanted.validated_data
-        )
+        values = dict(wanted.validated_data)
+        log = {name: values.pop(name) for name in list(values) if name.startswith("log_")}
+        with transaction.atomic():
+            changed = services.change_endpoint(
+                principal=self.principal, endpoint=endpoint, **values
+            )
+            if log:
+                changed = services.change_log_policy(
+                    principal=self.principal, endpoint=changed, **log
+                )
         return self._shown(changed)
 
     @extend_schema(request=None, responses=EndpointSerializer)

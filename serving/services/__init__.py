@@ -5,6 +5,7 @@ from __future__ import annotations
 from serving.services.deployments import change_weight, end_deployment, start_deployment
 from serving.services.emergencies import fall_back, start_endpoint, stop_endpoint
 from serving.services.endpoints import change_endpoint, create_endpoint, roll_back_endpoint
+from serving.services.log_policies import change_log_policy
 from serving.services.rollouts import (
     Step,
     abort_rollout,
@@ -21,6 +22,7 @@ __all__ = [
     "Step",
     "abort_rollout",
     "change_endpoint",
+    "change_log_policy",
     "change_rollout",
     "change_weight",
     "create_endpoint",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -19,7 +18,6 @@ from models_registry.signatures import Signature
 from serving import execution
 from serving.errors import EndpointNameTaken, NoChampion
 from serving.models import Deployment, Endpoint, endpoint_name
-from serving.prediction_log.policy import WAYS
 from serving.selectors.deployments import champion_deployment
 from serving.services.emergencies import checked_constant
 from serving.services.locking import lock_endpoint
@@ -81,9 +79,6 @@ def change_endpoint(
     entity_column: str | None = None,
     fallback: str | None = None,
     fallback_value: Any = None,
-    log_share: float | None = None,
-    log_redaction: Mapping[str, str] | None = None,
-    log_retention_days: int | None = None,
 ) -> Endpoint:
     """Change what people read about an endpoint and how it treats its callers; None leaves as it is.
 
@@ -95,17 +90,11 @@ def change_endpoint(
         The input that keeps its version; empty: none.
     fallback, fallback_value
         What answers in an emergency.
-    log_share
-        0 to 1: the share of requests that the log keeps.
-    log_redaction
-        By column ``drop`` or ``hash``.
-    log_retention_days
-        Predictions of days before are deleted; 0: kept for ever.
 
     Raises
     ------
     Invalid
-        The champion has no such input, or could not give such an answer; a value is not one of those above.
+        The champion has no such input, or could not give such an answer.
     PermissionMissing
         Opening an endpoint to everyone takes an administrator of the project.
     """
@@ -121,23 +110,13 @@ def change_endpoint(
             raise Invalid(f"The model has no input '{entity_column}'.", field="entity_column")
         if fallback_value is not None:
             fallback_value = checked_constant(signature, fallback_value, field="fallback_value")
-    if log_redaction is not None:
-        _check_redaction(locked, log_redaction)
-    if log_share is not None and not 0.0 <= log_share <= 1.0:
-        raise Invalid("A share is between 0 and 1.", field="log_share")
-    wanted = {
-        "description": description,
-        "is_open": is_open,
-        "entity_column": entity_column,
-        "fallback": fallback,
-        "fallback_value": fallback_value,
-        "log_share": log_share,
-        "log_redaction": None if log_redaction is None else dict(log_redaction),
-    }
-    if log_retention_days is not None and (log_retention_days or None) != locked.log_retention_days:
-        changes["log_retention_days"] = [locked.log_retention_days, log_retention_days or None]
-        locked.log_retention_days = log_retention_days or None
-    for attribute, value in wanted.items():
+    for attribute, value in (
+        ("description", description),
+        ("is_open", is_open),
+        ("entity_column", entity_column),
+        ("fallback", fallback),
+        ("fallback_value", fallback_value),
+    ):
         before = getattr(locked, attribute)
         if value is not None and value != before:
             changes[attribute] = [before, value]
@@ -146,8 +125,7 @@ def change_endpoint(
         return locked
     if "is_open" in changes:
         principal.require(Permission.ADMIN)
-    if changes.keys() - {"description", "log_retention_days"}:
-        execution.announce_change()
+    execution.announce_change()
     locked.save(update_fields=list(changes))
     audit.record(
         principal=principal,
@@ -157,16 +135,6 @@ def change_endpoint(
         changes=changes,
     )
     return locked
-
-
-def _check_redaction(endpoint: Endpoint, redaction: Mapping[str, str]) -> None:
-    champion = champion_of(endpoint.model)
-    known = set() if champion is None else set(Signature.from_dict(champion.signature).names)
-    for name, way in redaction.items():
-        if name not in known:
-            raise Invalid(f"The model takes no column '{name}'.", field=f"log_redaction.{name}")
-        if way not in WAYS:
-            raise Invalid(f"Say one of: {', '.join(WAYS)}.", field=f"log_redaction.{name}")
 
 
 @transaction.atomic

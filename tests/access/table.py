@@ -69,6 +69,7 @@ NOT_FOR_VIEWERS: Mapping[str, str] = {
 #: Addresses whose row is not made by the walk; they answer 404 to everybody.
 NOT_MADE: Mapping[str, str] = {
     "dataset-version-profile": "is there when somebody has asked for it: tests/datasets",
+    "prediction-detail": "a prediction is in the log, not in the database: tests/serving/test_search.py",
     "prediction-lineage": "a prediction is in the log, not in the database: tests/serving/test_lineage.py",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from serving.prediction_log.features import FeatureBlock
 from serving.routing import routing
 from serving.routing.rates import RateLimits
 from serving.selectors.predictions import failures_path, log_path
-from serving.services import change_endpoint
+from serving.services import change_log_policy
 from tests.serving.versions import ROW
 
 ADDRESS = "/api/v1/endpoints/churn/predict/"
@@ -69,7 +70,7 @@ def ask(client: APIClient, address: str, body: Any) -> Any:
 def lanes(api: Callable[..., APIClient]) -> list[Callable[[str, Any], tuple[int, Any]]]:
     """Return the two ways to an answer: before Django, and through it."""
     client = api()
-    secret = client._credentials["HTTP_AUTHORIZATION"]
+    secret: str = vars(client)["_credentials"]["HTTP_AUTHORIZATION"]
 
     def nobody(environ: Any, start_response: Any) -> Iterator[bytes]:
         raise AssertionError("passed on to Django")
@@ -126,11 +127,11 @@ def test_what_takes_too_long_or_finds_no_place_is_503_with_a_time(
         status, headers = lane(address, body)
         assert (status, headers["Retry-After"]) == (503, "1")
         settings.PREDICT_TIME_LIMIT_SECONDS = 30
-        taken = [routing().places.__enter__() for _ in range(settings.PREDICT_MAX_AT_ONCE)]
-        status, headers = lane(address, body)
+        with contextlib.ExitStack() as taken:
+            for _ in range(settings.PREDICT_MAX_AT_ONCE):
+                taken.enter_context(routing().places)
+            status, headers = lane(address, body)
         assert (status, headers["Retry-After"]) == (503, "1")
-        for _ in taken:
-            routing().places.__exit__(None, None, None)
 
 
 @pytest.mark.usefixtures("churn")
@@ -193,11 +194,11 @@ def test_the_log_keeps_what_the_endpoint_says(
     churn: Endpoint, lanes: Any, settings: Any, principal_as: Callable[[Role], Principal]
 ) -> None:
     admin = principal_as(Role.ADMIN)
-    change_endpoint(
+    change_log_policy(
         principal=admin, endpoint=churn, log_redaction={"region": "hash", "age": "drop"}
     )
     assert lanes[0](ADDRESS, {"instances": [ROW]})[0] == 200
-    change_endpoint(principal=admin, endpoint=churn, log_share=0.0)
+    change_log_policy(principal=admin, endpoint=churn, log_share=0.0)
     routing().look()
     assert lanes[0](ADDRESS, {"instances": [ROW]})[0] == 200
     ship(settings)
@@ -206,7 +207,7 @@ def test_the_log_keeps_what_the_endpoint_says(
     assert set(features) == set(ROW) - {"age"}
     assert features["region"] != ROW["region"]
     with pytest.raises(Invalid, match="nothing"):
-        change_endpoint(principal=admin, endpoint=churn, log_redaction={"nothing": "drop"})
+        change_log_policy(principal=admin, endpoint=churn, log_redaction={"nothing": "drop"})
 
 
 def test_old_predictions_are_deleted_once_a_day(
@@ -220,7 +221,7 @@ def test_old_predictions_are_deleted_once_a_day(
     lanes[0](ADDRESS, {"instances": [ROW]})
     lanes[0](ADDRESS, {"instances": [{}]})
     ship(settings)
-    change_endpoint(principal=principal_as(Role.ADMIN), endpoint=churn, log_retention_days=3)
+    change_log_policy(principal=principal_as(Role.ADMIN), endpoint=churn, log_retention_days=3)
     (job,) = ask_for_log_retention()
     assert [one.pk for one in ask_for_log_retention()] == [job.pk]
     run_job(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +25,7 @@ ADDRESS = "/api/v1/endpoints/churn/predict-stream/"
 
 def ask(client: APIClient, body: bytes, address: str = ADDRESS, **headers: str) -> Any:
     return client.generic(
-        "POST", address, body, content_type="application/x-ndjson", headers=headers
+        "POST", address, body.decode(), content_type="application/x-ndjson", headers=headers
     )
 
 
@@ -100,15 +101,16 @@ def test_a_stream_waits_for_a_place_and_learns_of_a_stop(
 
     principal = principal_as(Role.ADMIN)
     state = routing()
-    places = [state.places.__enter__() for _ in range(64)]
+    places = [contextlib.ExitStack() for _ in range(64)]
+    for place in places:
+        place.enter_context(state.places)
     lines = [json.dumps(ROW).encode() + b"\n"] * 2
     paused = []
 
     def pause(seconds: float) -> None:
         paused.append(seconds)
         while places:
-            places.pop()
-            state.places.__exit__(None, None, None)
+            places.pop().close()
 
     stream = answer_lines(
         lambda _: lines.pop() if lines else b"",
