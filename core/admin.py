@@ -48,7 +48,9 @@ _STATE_TONES = {
     **dict.fromkeys(
         ["failed", "timed_out", "quarantined", "drift", "open", "rejected", "killed"], "bad"
     ),
-    **dict.fromkeys(["running", "building", "queued", "pending", "scheduled"], "busy"),
+    **dict.fromkeys(
+        ["running", "building", "queued", "pending", "scheduled", "canary", "shadow"], "busy"
+    ),
     **dict.fromkeys(
         [
             "cancelled",
@@ -56,6 +58,8 @@ _STATE_TONES = {
             "waived",
             "acknowledged",
             "inconclusive",
+            "fallback",
+            "constant",
             "expired",
             "approval_needed",
         ],

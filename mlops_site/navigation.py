@@ -145,6 +145,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:serving_endpoint_predictions"),
             },
             {
+                "title": "Rollouts",
+                "icon": "trending_up",
+                "link": reverse_lazy("admin:serving_rollout_changelist"),
+            },
+            {
                 "title": "Batch scorings",
                 "icon": "table_view",
                 "link": reverse_lazy("admin:serving_batchscoring_changelist"),

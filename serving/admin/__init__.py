@@ -1,6 +1,7 @@
 """The serving room in the admin."""
 
 from serving.admin.endpoints import DeploymentAdmin, EndpointAdmin
+from serving.admin.rollouts import RolloutAdmin
 from serving.admin.scoring import BatchScoringAdmin
 
-__all__ = ["BatchScoringAdmin", "DeploymentAdmin", "EndpointAdmin"]
+__all__ = ["BatchScoringAdmin", "DeploymentAdmin", "EndpointAdmin", "RolloutAdmin"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +14,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_access import ProjectAdminMixin
-from accounts.admin_asking import AskingAdminMixin, Question
+from accounts.admin_asking import AskingAdminMixin, Done, Question
 from accounts.policy import Permission
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from core.clock import now
 from models_registry.forms import ReasonForm
 from models_registry.models import ModelVersion
 from models_registry.selectors import PREVIOUS
@@ -25,6 +26,15 @@ from serving.admin.log_pages import LogPagesMixin
 from serving.example import example_request
 from serving.models import Deployment, Endpoint
 from serving.selectors.deployments import with_active_deployments
+from serving.traffic_forms import (
+    FallBackForm,
+    GroupForm,
+    StepsForm,
+    WeightForm,
+    constant_of,
+    version_form,
+)
+from serving.traffic_page import traffic_page
 
 
 def _version_link(version: ModelVersion) -> SafeString:
@@ -39,7 +49,16 @@ class DeploymentInline(admin.TabularInline):  # type: ignore[type-arg]
     """What answered behind the endpoint, the newest first."""
 
     model = Deployment
-    fields = ("model_version", "role", "reason", "started_by", "started_at", "ended_at", "problem")
+    fields = (
+        "model_version",
+        "role",
+        "group",
+        "reason",
+        "started_by",
+        "started_at",
+        "ended_at",
+        "problem",
+    )
     readonly_fields = fields
     extra = 0
     can_delete = False
@@ -64,7 +83,10 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
     list_filter = ("status", "project")
     search_fields = ("name", "model__name")
     inlines = (DeploymentInline,)
-    actions_detail: ClassVar[list[str]] = ["stop", "start", "roll_back"]
+    change_form_before_template = "admin/serving/endpoint_traffic.html"
+    actions_detail: ClassVar[list[str]] = [
+        *("roll_out", "add_canary", "add_shadow", "fall_back", "stop", "start", "roll_back"),
+    ]
     readonly_fields = ("state", "answers", "example", "created_by", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
@@ -79,6 +101,7 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
                 "Prediction log",
                 {"fields": ("log_share", "log_redaction", "log_retention_days")},
             ),
+            ("Traffic", {"fields": ("entity_column", "fallback", "fallback_value")}),
             ("Ask it", {"fields": ("example",)}),
             ("Particulars", {"fields": ("project", "created_by", "created_at")}),
         )
@@ -113,6 +136,9 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
                 endpoint=obj,
                 description=obj.description,
                 is_open=obj.is_open,
+                entity_column=obj.entity_column,
+                fallback=obj.fallback,
+                fallback_value=obj.fallback_value,
             )
             services.change_log_policy(
                 principal=principal,
@@ -134,6 +160,22 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show what a service refuses as a message on the form."""
         return cast("HttpResponse", super().changeform_view(request, *args, **kwargs))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Put the live picture before the fields."""
+        endpoint = self._row(request, object_id)
+        context = {
+            **(extra_context or {}),
+            "traffic": traffic_page(endpoint, now()) if endpoint else None,
+            "is_live_page": "live" in request.GET,
+        }
+        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
 
     @display(description="Status")
     def state(self, endpoint: Endpoint) -> SafeString:
@@ -165,10 +207,110 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
 
     def offered(self, request: HttpRequest, row: Endpoint) -> Collection[str]:
         """Return what the services would not refuse: stop or start, and a way back where there is one."""
-        names = {"stop" if row.status == Endpoint.Status.LIVE else "start"}
+        names = {"add_canary", "add_shadow", "roll_out"}
+        if row.status != Endpoint.Status.LIVE:
+            names.add("start")
+        if row.status != Endpoint.Status.STOPPED:
+            names.add("stop")
+        if row.status != Endpoint.Status.FALLBACK:
+            names.add("fall_back")
         if row.model.aliases.filter(name=PREVIOUS).exists():
             names.add("roll_back")
         return names
+
+    @action(description="Roll out", url_path="roll-out", permissions=["deploy"], icon="trending_up")
+    def roll_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a version and steps, then plan the rollout."""
+
+        def act(endpoint: Endpoint, said: Mapping[str, Any]) -> Done:
+            made = services.create_rollout(
+                principal=self.principal(request, endpoint.project),
+                endpoint=endpoint,
+                version=said["version"],
+                steps=said["steps"],
+                settings={"group": said["group"]},
+            )
+            address = reverse("admin:serving_rollout_change", args=[made.pk])
+            return Done("The rollout is planned: look at its thresholds, then start it.", address)
+
+        return self.ask(
+            request,
+            object_id,
+            lambda endpoint: Question(
+                f"Which version shall take over {endpoint.name}?",
+                "It gets a growing share of the traffic, and is taken back by itself when it does harm.",
+                "Plan",
+                version_form(endpoint, StepsForm, GroupForm),
+            ),
+            act,
+        )
+
+    @action(description="Canary", url_path="canary", permissions=["deploy"], icon="science")
+    def add_canary(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a version and its share, then let it answer that share."""
+        return self._add(request, object_id, Deployment.Role.CANARY, WeightForm, GroupForm)
+
+    @action(description="Shadow", url_path="shadow", permissions=["deploy"], icon="visibility_off")
+    def add_shadow(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a version, then let it answer for the log only."""
+        return self._add(request, object_id, Deployment.Role.SHADOW, GroupForm)
+
+    def _add(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        role: Deployment.Role,
+        *asked: type[forms.Form],
+    ) -> HttpResponse:
+        def act(endpoint: Endpoint, said: Mapping[str, Any]) -> str:
+            made = services.start_deployment(
+                principal=self.principal(request, endpoint.project),
+                endpoint=endpoint,
+                role=role,
+                **said,
+            )
+            return f"{made.model_version} is at work as {role.label.lower()} within a second."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda endpoint: Question(
+                f"Which version shall be a {role.label.lower()} of {endpoint.name}?",
+                "A canary answers its share of the callers; a shadow answers for the log only.",
+                "Start",
+                version_form(endpoint, *asked),
+            ),
+            act,
+        )
+
+    @action(description="Fall back", url_path="fall-back", permissions=["deploy"], icon="emergency")
+    def fall_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask what shall stand in for the champion, then let it answer."""
+
+        def act(endpoint: Endpoint, said: Mapping[str, Any]) -> str:
+            active: list[Deployment] = getattr(endpoint, "active", [])
+            classes = active[0].model_version.signature.get("classes") if active else None
+            services.fall_back(
+                principal=self.principal(request, endpoint.project),
+                endpoint=endpoint,
+                fallback=said["fallback"],
+                value=constant_of(said["value"], classes) if said["value"] else None,
+                reason=said["reason"],
+            )
+            return f"'{endpoint.name}' answers in the emergency's way within a second."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda endpoint: Question(
+                f"What shall answer at {endpoint.name}?",
+                "Until it is started again, the champion answers nobody; rollouts are paused.",
+                "Fall back",
+                FallBackForm,
+                is_danger=True,
+            ),
+            act,
+        )
 
     @action(description="Stop", url_path="stop", permissions=["deploy"], icon="stop_circle")
     def stop(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -241,13 +383,17 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
 
 
 @admin.register(Deployment)
-class DeploymentAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class DeploymentAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     """Model versions at work behind endpoints."""
 
     project_lookup = "endpoint__project"
-    list_display = ("endpoint", "model_version", "part", "work", "started_at", "ended_at")
+    list_display = (
+        *("endpoint", "model_version", "part", "weight", "group", "work"),
+        *("started_at", "ended_at"),
+    )
+    actions_detail: ClassVar[list[str]] = ["weigh", "end"]
     list_filter = ("role", "endpoint")
-    list_select_related = ("endpoint", "model_version__model")
+    list_select_related = ("endpoint__project", "model_version__model")
 
     @display(description="Role")
     def part(self, deployment: Deployment) -> SafeString:
@@ -260,3 +406,58 @@ class DeploymentAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
         if deployment.problem:
             return badge("failed", "cannot be loaded")
         return badge("live", "at work")
+
+    def offered(self, request: HttpRequest, row: Deployment) -> Collection[str]:
+        """Return what the services would not refuse."""
+        if row.ended_at is not None:
+            return ()
+        if row.role == Deployment.Role.CANARY:
+            return ("weigh", "end")
+        return ("end",) if row.role == Deployment.Role.SHADOW else ()
+
+    @action(description="Change share", url_path="weigh", permissions=["deploy"], icon="balance")
+    def weigh(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for another share of the traffic."""
+
+        def act(deployment: Deployment, said: Mapping[str, Any]) -> str:
+            services.change_weight(
+                principal=self.principal(request, deployment.endpoint.project),
+                deployment=deployment,
+                weight=said["weight"],
+            )
+            return "The share holds within a second."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda one: Question(
+                f"Which share shall {one.model_version} have?",
+                f"It has {one.weight:.0%} now; the champion has what is left.",
+                "Change",
+                WeightForm,
+            ),
+            act,
+        )
+
+    @action(description="End", url_path="end", permissions=["deploy"], icon="stop_circle")
+    def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then end its work."""
+
+        def act(deployment: Deployment, _: Mapping[str, Any]) -> str:
+            services.end_deployment(
+                principal=self.principal(request, deployment.endpoint.project),
+                deployment=deployment,
+            )
+            return "It has ended; the champion takes its callers."
+
+        return self.ask(
+            request,
+            object_id,
+            lambda one: Question(
+                f"End {one.model_version} as {one.role}?",
+                "The champion takes its callers within a second.",
+                "End",
+                is_danger=True,
+            ),
+            act,
+        )

@@ -25,6 +25,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "model_version_number",
             "role",
             "weight",
+            "group",
             "reason",
             "started_by",
             "started_at",
@@ -54,6 +55,9 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
             "log_share",
             "log_redaction",
             "log_retention_days",
+            "entity_column",
+            "fallback",
+            "fallback_value",
             "deployments",
             "created_at",
         ]
@@ -89,6 +93,16 @@ class EndpointChangeSerializer(serializers.Serializer[Any]):
         min_value=0,
         max_value=36_500,
         help_text="Predictions of days before are deleted, once a day; 0: kept for ever.",
+    )
+    entity_column = serializers.CharField(
+        allow_blank=True,
+        required=False,
+        max_length=200,
+        help_text="The input whose value keeps its version while several are at work.",
+    )
+    fallback = serializers.ChoiceField(choices=Endpoint.Fallback.choices, required=False)
+    fallback_value = serializers.JSONField(
+        required=False, help_text="The constant answer: a class of the model, or a number."
     )
 
 

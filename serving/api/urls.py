@@ -7,11 +7,16 @@ from rest_framework.routers import SimpleRouter
 
 from serving.api.batch_scorings import BatchScoringViewSet
 from serving.api.predictions import PredictionListView, PredictionView
+from serving.api.rollouts import RolloutViewSet
 from serving.api.streams import PredictStreamView
+from serving.api.traffic import DeploymentViewSet, EndpointTrafficViewSet
 from serving.api.views import EndpointViewSet, PredictionLineageView, PredictView
 
 router = SimpleRouter()
 router.register("endpoints", EndpointViewSet, basename="endpoint")
+router.register("endpoints", EndpointTrafficViewSet, basename="endpoint-traffic")
+router.register("deployments", DeploymentViewSet, basename="deployment")
+router.register("rollouts", RolloutViewSet, basename="rollout")
 router.register("batch-scorings", BatchScoringViewSet, basename="batch-scoring")
 
 urlpatterns = [
