@@ -7,26 +7,29 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
+import pyarrow.parquet as pq
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 
 from accounts.models import Project, Role
 from accounts.principals import Principal
+from core.blobs import default_store
 from core.clock import now
 from core.fingerprints import fingerprint
 from core.ids import uuid7
 from core.sealing import seal
+from datasets import lake
 from datasets.execution.erasure.jobs import PURPOSE
 from datasets.models import Dataset, DatasetVersion, ErasureRequest, ErasureStatus
 from datasets.services import create_dataset, upload_version
+from experiments.services import create_run, get_or_create_experiment
 from jobs.models import Job
 from models_registry.models import ModelVersion, RegisteredModel
 from models_registry.signatures import Field, Signature
 from monitoring.models import GroundTruth
 from serving.models import Endpoint
 from serving.prediction_log import LoggedRequest, SegmentWriter, encode_request
-from training.services import start_training
 
 #: Whom the tests erase. Nothing else in the home folder may spell this.
 SUBJECT = "patient-Zwölf-7731"
@@ -69,22 +72,21 @@ def hospital(principal: Principal, run_job: Callable[[Job], Job]) -> list[Datase
 
 
 @pytest.fixture
-def model(
-    principal: Principal, hospital: list[DatasetVersion], run_job: Callable[[Job], Job]
-) -> ModelVersion:
-    """A model that was trained on the second version."""
-    job = start_training(
+def model(principal: Principal, untrained: ModelVersion) -> ModelVersion:
+    """The model version with a run on its data, and with a reference sample of all of their rows."""
+    data = untrained.dataset_version
+    assert data is not None
+    create_run(
         principal=principal,
-        dataset_version=hospital[1],
-        target="ill",
-        model="illness",
-        features=["age", "dose"],
-        estimator="logistic",
-        folds=2,
+        experiment=get_or_create_experiment(principal=principal, name="illness"),
+        name="illness",
+        dataset_version=data,
     )
-    done = run_job(job)
-    assert done.status == "succeeded", done.error_message
-    return ModelVersion.objects.get(pk=done.result["model_version"])
+    buffer = io.BytesIO()
+    pq.write_table(lake.read_table(data, ["age", "dose"]), buffer)
+    untrained.reference_digest = default_store().put_bytes(buffer.getvalue()).digest
+    untrained.save()
+    return untrained
 
 
 @pytest.fixture
