@@ -64,7 +64,9 @@ class AskingAdminMixin(ProjectAdminMixin):
 
     def offered(self, request: HttpRequest, row: Any) -> Collection[str]:
         """Return the names of the actions that make sense for a row as it is; all, unless a page knows better."""
-        names: Collection[str] = getattr(self, "actions_detail", ())
+        names: list[str] = []
+        for one in getattr(self, "actions_detail", ()):
+            names += one["items"] if isinstance(one, dict) else [one]  # a menu holds several
         return names
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:

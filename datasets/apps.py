@@ -9,5 +9,5 @@ class DatasetsConfig(AppConfig):
     """The ``datasets`` application."""
 
     name = "datasets"
-    verbose_name = "Datasets"
+    verbose_name = "Data"
     default_auto_field = "django.db.models.BigAutoField"

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import reverse_lazy
+from django.http import HttpRequest
+from django.urls import reverse, reverse_lazy
+
+
+def is_dataset_page(request: HttpRequest) -> bool:
+    """Whether a page of a dataset is shown; that of SQL has an entry of its own."""
+    is_sql = request.path.startswith(reverse("admin:datasets_dataset_sql"))
+    return request.path.startswith(reverse("admin:datasets_dataset_changelist")) and not is_sql
+
 
 NAVIGATION: list[dict[str, Any]] = [
     {
@@ -35,6 +43,7 @@ NAVIGATION: list[dict[str, Any]] = [
                 "title": "Datasets",
                 "icon": "database",
                 "link": reverse_lazy("admin:datasets_dataset_changelist"),
+                "active": "mlops_site.navigation.is_dataset_page",
             },
             {
                 "title": "Sources",

@@ -98,14 +98,15 @@ class DatasetAdmin(
     search_fields = ("name", "description")
     list_select_related = ("project", "created_by")
     inlines = (VersionInline, GrantInline)
-    actions_detail: ClassVar[list[str]] = [
+    actions_detail: ClassVar[list[Any]] = [
         "upload_file",
         "edit_schema",
         "dataset_checks",
-        "at_moment",
-        "share",
-        "compact",
-        "delete_dataset",
+        {
+            "title": "More",
+            "icon": "more_horiz",
+            "items": ["at_moment", "share", "compact", "delete_dataset"],
+        },
     ]
     actions_row: ClassVar[list[str]] = ["upload_file"]
 

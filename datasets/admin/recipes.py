@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
@@ -70,6 +70,8 @@ class RecipeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.instance.pk and "steps" in self.fields:
+            self.initial.setdefault("steps", [])
         newest = newest_revision(self.instance) if self.instance.pk else None
         if newest is not None and "steps" in self.fields:
             self.initial.update({"steps": newest.steps, "based_on": newest.number})
@@ -148,8 +150,37 @@ class RecipeAdmin(AskingAdminMixin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Recipe]:
         return recipes_with_newest(super().get_queryset(request))
 
+    def get_fieldsets(self, request: HttpRequest, obj: Recipe | None = None) -> Any:
+        """Show the revision that the address names first, e.g. the one that a run was trained with."""
+        named = self._named_revision(request, obj)
+        if named is None:
+            return self.fieldsets
+        return ((f"Revision {named.number}", {"fields": ("named_revision",)}), *self.fieldsets)
+
+    def _named_revision(self, request: HttpRequest, recipe: Recipe | None) -> RecipeRevision | None:
+        number = request.GET.get("revision", "")
+        if recipe is None or not (number.isascii() and number.isdigit() and len(number) < 9):
+            return None
+        found = recipe.revisions.filter(number=int(number)).first()
+        if found is not None:
+            recipe.__dict__["named_revision"] = found
+        return found
+
+    @display(description="Its steps")
+    def named_revision(self, recipe: Recipe) -> SafeString:
+        revision: RecipeRevision = recipe.__dict__["named_revision"]
+        return format_html(
+            '<pre class="whitespace-pre-wrap break-words text-xs">{}</pre>'
+            '<div class="mt-2">SHA-256 {}. {} {}</div>',
+            json.dumps(revision.steps, indent=2, ensure_ascii=False),
+            revision.sha256[:12],
+            revision.note,
+            "It is the newest one." if revision == newest_revision(recipe) else "",
+        )
+
     def get_readonly_fields(self, request: HttpRequest, obj: Recipe | None = None) -> list[str]:
-        return [*self.readonly_fields, *(["project"] if obj is not None else [])]
+        own = [*self.readonly_fields, "named_revision"]
+        return [*own, *(["project"] if obj is not None else [])]
 
     def get_inlines(self, request: HttpRequest, obj: Recipe | None) -> tuple[Any, ...]:
         return self.inlines if obj is not None else ()

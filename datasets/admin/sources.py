@@ -35,7 +35,7 @@ from datasets.models import BadRows, Dataset, RunOutcome, Source, SourceKind, So
 from datasets.selectors.sources import KEPT_RUNS, runs, sources
 from datasets.services.sources import UNCHANGED, SourceTerms, Unchanged
 from datasets.sources import SettingField, reader_of
-from jobs.schedule import Crontab, Schedule, UnreadableScheduleError, parse_crontab
+from jobs.schedule import Crontab, Schedule, UnreadableScheduleError, in_words, parse_crontab
 from jobs.schedules import schedule_of
 
 _TONES = {"collected": "ready", "nothing_new": "stopped", "waiting": "running", "failed": "failed"}
@@ -355,7 +355,8 @@ class SourceAdmin(AskingAdminMixin, ModelAdmin):
 
     @display(description="Schedule")
     def scheduled(self, source: Source) -> SafeString | str:
-        said = str(schedule_of(source.schedule) or source.schedule or "by hand")
+        schedule = schedule_of(source.schedule)
+        said = in_words(schedule) if schedule else str(source.schedule or "by hand")
         if source.schedule is None or source.enabled:
             return said
         return format_html("{} {}", said, badge("stopped", "paused"))

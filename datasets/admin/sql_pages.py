@@ -109,8 +109,8 @@ class SqlPagesMixin:
             "admin/datasets/sql.html",
             {
                 **self.admin_site.each_context(request),
-                "opts": self.opts,
                 "title": "SQL",
+                "content_title": "SQL",
                 "seconds": settings.SQL_SECONDS,
                 "most_rows": settings.SQL_MAX_ROWS,
                 **context,

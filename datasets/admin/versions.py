@@ -61,18 +61,17 @@ class DatasetVersionAdmin(
     list_filter = ("status", "dataset__project", "dataset")
     search_fields = ("dataset__name", "sha256")
     list_select_related = ("dataset", "created_by")
-    actions_detail: ClassVar[list[str]] = [
+    actions_detail: ClassVar[list[Any]] = [
         "deep_profile",
         "quarantined_rows",
         "compare",
-        "score",
-        "verify",
         "check_again",
         "waive",
-        "archive",
-        "restore",
-        "hold",
-        "release",
+        {
+            "title": "More",
+            "icon": "more_horiz",
+            "items": ["score", "verify", "archive", "restore", "hold", "release"],
+        },
     ]
     change_form_outer_after_template = "admin/datasets/version_content.html"
     fieldsets = (

@@ -9,6 +9,7 @@ from jobs.schedule.parsing import (
     parse_crontab,
     parse_schedule,
 )
+from jobs.schedule.words import in_words
 
 __all__ = [
     "PERIODS",
@@ -16,6 +17,7 @@ __all__ = [
     "Interval",
     "Schedule",
     "UnreadableScheduleError",
+    "in_words",
     "parse_crontab",
     "parse_schedule",
 ]

@@ -17,7 +17,7 @@ from accounts.principals import Principal
 from core.errors import DomainError, Invalid
 from datasets import lake, services
 from datasets.errors import QueryRefused, SourceNotAllowed, SourceUnreachable
-from datasets.models import DatasetVersion, RunOutcome, Source, SourceRun
+from datasets.models import RunOutcome, Source, SourceRun
 from datasets.services import SourceTerms
 from datasets.services.sources import terms_of
 from jobs.models import Job
@@ -380,24 +380,42 @@ def test_a_query_against_postgresql_is_streamed_and_goes_on_at_the_watermark(
             "INSERT INTO shop.sales (id, name, at) VALUES (0, 'late 50%', '2027-01-01'), "
             "(1, 'early 50%', '2020-01-01')"
         )
-        assert read_source(source).rows == (0 if _hours(25_000) > "2027-01-01" else 1)
+        # 25,000 hours after the start of 2026 is in November 2028: both lie below the watermark.
+        assert read_source(source).outcome == RunOutcome.NOTHING_NEW
         admin.execute("INSERT INTO shop.sales (id, name, at) VALUES (0, 'x 50%', '2050-01-01')")
         assert read_source(source).rows == 1
+    assert source.position["watermark"]["value"].startswith("2050-01-01T00:00:00")
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_watermark_of_text_is_compared_by_code_points_in_postgresql_too(
+    sales_schema: str, make_source: MakeSource, read_source: Callable[[Source], SourceRun]
+) -> None:
+    import psycopg
+
     by_name = make_source(
         "sql",
         name="by name",
-        query="SELECT name FROM shop.sales WHERE id < 4",
+        query="SELECT name FROM shop.sales WHERE id < 4 OR id > 90000",
         mode="append",
         watermark_column="name",
         secrets={"url": sales_schema},
     )
-    assert DatasetVersion.objects.filter(source__name=by_name.name).count() == 0
-
-
-def _hours(count: int) -> str:
-    from datetime import datetime, timedelta
-
-    return (datetime(2026, 1, 1) + timedelta(hours=count)).isoformat()  # noqa: DTZ001
+    assert read_source(by_name).rows == 3
+    assert by_name.position["watermark"]["value"] == "item 3 50%"
+    with psycopg.connect(sales_schema.replace("+psycopg", ""), autocommit=True) as admin:
+        # A language would sort 'Item' and 'ítem' beside 'item'; code points do not.
+        admin.execute(
+            "INSERT INTO shop.sales (id, name) VALUES (90001, 'Item 9'), (90002, 'ítem 1'), "
+            "(90003, 'item 3 50%'), (90004, 'item 30')"
+        )
+    run = read_source(by_name)
+    assert run.rows == 2
+    names = lake.read_table(version_of(run))["name"].to_pylist()
+    assert sorted(names[3:]) == ["item 30", "ítem 1"]
+    assert by_name.position["watermark"]["value"] == "ítem 1"
+    assert read_source(by_name).outcome == RunOutcome.NOTHING_NEW
 
 
 @pytest.mark.postgres

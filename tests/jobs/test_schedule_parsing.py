@@ -16,6 +16,7 @@ from jobs.schedule import (
     UnreadableScheduleError,
     parse_schedule,
     parsing,
+    words,
 )
 
 
@@ -62,3 +63,4 @@ def test_what_is_no_schedule_is_refused_with_a_reason(value: dict[str, Any]) -> 
 
 def test_the_examples_in_the_docs_hold() -> None:
     assert doctest.testmod(parsing).failed == 0
+    assert doctest.testmod(words).failed == 0
