@@ -11,17 +11,18 @@ _FIELDS = 5
 def in_words(schedule: Schedule) -> str:
     """Return what a schedule says; a crontab line of which that would be long is returned as it is.
 
-    >>> in_words(Crontab("0 3 * * *", "UTC"))
+    >>> from jobs.schedule import parse_crontab
+    >>> in_words(parse_crontab("0 3 * * *", timezone="UTC"))
     'daily at 03:00 UTC'
-    >>> in_words(Crontab("30 6 * * 1", "Europe/Rome"))
+    >>> in_words(parse_crontab("30 6 * * 1", timezone="Europe/Rome"))
     'Mondays at 06:30 Europe/Rome'
-    >>> in_words(Crontab("*/15 * * * *", "UTC"))
+    >>> in_words(parse_crontab("*/15 * * * *", timezone="UTC"))
     'every 15 minutes'
-    >>> in_words(Crontab("5 * * * *", "UTC"))
+    >>> in_words(parse_crontab("5 * * * *", timezone="UTC"))
     'hourly at minute 5'
-    >>> in_words(Crontab("0 3 1 * *", "UTC"))
+    >>> in_words(parse_crontab("0 3 1 * *", timezone="UTC"))
     'monthly on day 1 at 03:00 UTC'
-    >>> in_words(Crontab("0 3 1-7 * 1", "UTC"))
+    >>> in_words(parse_crontab("0 3 1-7 * 1", timezone="UTC"))
     '0 3 1-7 * 1 (UTC)'
     """
     parts = schedule.expression.split() if isinstance(schedule, Crontab) else []
