@@ -299,6 +299,9 @@ def check_source(*, principal: Principal, source: Source) -> SourceLook:
     own = _own(principal, source)
     watermark = own.position.get("watermark")
     reader = reader_of(own.kind)
+    checked_terms(
+        kind=own.kind, project_id=principal.project_id, settings=own.settings, secrets=own.secrets
+    )
     Path(site.SCRATCH_ROOT).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="look-", dir=site.SCRATCH_ROOT) as scratch:
         fetched = reader.fetch(

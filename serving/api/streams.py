@@ -76,14 +76,6 @@ class PredictStreamView(APIView):
     )
     def post(self, request: Request, name: str) -> HttpResponseBase:
         """Answer lines as they come; one that does not fit is refused alone."""
-        if (request.content_type or "").partition(";")[0].strip().lower() not in _TAKEN:
-            raise UnsupportedMediaType(request.content_type or "none")
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Unsupported(
-                "Send the lines as they are, without a Content-Encoding.", field="body"
-            )
-        parameters = _StreamParameters(data=request.query_params)
-        parameters.is_valid(raise_exception=True)
         asker = principal_of_request(request)
         secret = secret_of(request._request)
         state = routing()
@@ -97,6 +89,14 @@ class PredictStreamView(APIView):
             return admit_principal(state, principal, name, address, headers.get(ENTITY_KEY, ""))
 
         admit()
+        if (request.content_type or "").partition(";")[0].strip().lower() not in _TAKEN:
+            raise UnsupportedMediaType(request.content_type or "none")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Unsupported(
+                "Send the lines as they are, without a Content-Encoding.", field="body"
+            )
+        parameters = _StreamParameters(data=request.query_params)
+        parameters.is_valid(raise_exception=True)
         most = settings.PREDICT_STREAM_BATCH
         response = StreamingHttpResponse(
             answer_lines(

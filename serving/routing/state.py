@@ -52,6 +52,10 @@ Key = tuple[int, str]
 ADDRESSED = "addressed"
 
 
+#: So often a request that finds no model looks for one and loads it, when others take its place meanwhile.
+_MOST_FIRST_LOADS = 4
+
+
 class Routing:
     """Routes by project and endpoint name; a reader sees either the old table or the new one.
 
@@ -228,12 +232,19 @@ class Routing:
 
     def _new_traffic(self, key: Key) -> Traffic:
         """Return the traffic of an endpoint made since the last tick, or whose first model is not loaded."""
-        self._look_at_routes()
-        for deployment in self._waiting:
-            if _key_of(deployment) == key and _is_usual(deployment):
-                if not self._models.is_worth_trying(deployment.model_version):
-                    break
-                self._load(deployment)
+        # While the first model loads, another version may become champion: then that one is loaded too.
+        for _ in range(_MOST_FIRST_LOADS):
+            self._look_at_routes()
+            worth_trying = [
+                one
+                for one in self._waiting
+                if _key_of(one) == key
+                and _is_usual(one)
+                and self._models.is_worth_trying(one.model_version)
+            ]
+            if key in self._traffic or not worth_trying:
+                break
+            self._load(worth_trying[0])
         traffic = self._traffic.get(key)
         if traffic is not None:
             return traffic

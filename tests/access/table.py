@@ -28,12 +28,14 @@ PUBLIC: Mapping[str, str] = {
 #: is told anything of a project's rows.
 DIALECTS: Mapping[str, str] = {
     r"(serve/<slug:project>/)?\^?v[12](/.*)?": "TensorFlow Serving and Open Inference",
+    r"serve/<slug:project>/?": "says that the server runs, for every slug alike (KServe)",
     r"(serve/<slug:project>/<str:name>/)?(invocations|ping|health|version)": "MLflow scoring",
 }
 
 #: Patterns without a name that only lead on to one that has a name: regular expressions.
 UNADDRESSED: Mapping[str, str] = {
     r"admin/\(\?P<url>\.\*\)\$": "answers what nothing else of the admin answers: sign in, else 404",
+    r"metrics": "asks for METRICS_TOKEN, not for an API token; not there without it: tests/serving/test_metrics.py",
     r"admin/\w+/\w+/<path:object_id>/": "leads on to the page of the row",
 }
 
@@ -58,6 +60,7 @@ PARAMETERS: Mapping[str, tuple[str, str] | Callable[[Any], Any]] = {
 VIEWERS_MAY: Mapping[str, str] = {
     "predict": "asking for predictions is part of the role",
     "predict-stream": "asking for predictions is part of the role",
+    "sql": "a statement can only read: tests/datasets/test_sql.py",
     "api-token-revoke": "of their own tokens; for another's the row is not found",
 }
 
@@ -71,6 +74,19 @@ NOT_MADE: Mapping[str, str] = {
     "dataset-version-profile": "is there when somebody has asked for it: tests/datasets",
     "prediction-detail": "a prediction is in the log, not in the database: tests/serving/test_search.py",
     "prediction-lineage": "a prediction is in the log, not in the database: tests/serving/test_lineage.py",
+}
+
+#: Pages of the admin whose row is not made by the walk, or that lead to a page which says why they are not open.
+ADMIN_NOT_SHOWN: Mapping[str, str] = {
+    "admin:datasets_datasetversion_download": "a version that is being built has no rows to hand out",
+    "admin:datasets_datasetversion_score": "a version that is being built has no rows to score",
+    "admin:models_registry_modelversion_score_rows": "a version that is pending scores nothing",
+    "admin:serving_endpoint_prediction": "a prediction is in the log, not in the database: tests/serving/test_search.py",
+}
+
+#: Addresses that read although they are asked by POST: a token that only reads is enough.
+READ_BY_POST: Mapping[str, str] = {
+    "sql": "a statement can only read: tests/datasets/test_sql.py",
 }
 
 #: What has to follow the path before an answer can be found: a function of the world.

@@ -180,6 +180,8 @@ def test_the_admin_adds_checks_runs_and_deletes(
         "name": "in",
         "mode": "replace",
         "settings_path": "/etc/passwd",
+        "on_bad_rows": "refuse",
+        "most_bad_share": "0.1",
         "crontab": "0 3 * * *",
         "enabled": "on",
     }

@@ -72,9 +72,9 @@ class DatasetComparisonsView(mixins.ListModelMixin, _ComparisonsView):
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Compare two versions: a job does it (202), unless it was done before (200)."""
+        dataset = self._dataset()
         wanted = ComparisonRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        dataset = self._dataset()
         comparison = services.compare_versions(
             principal=self.principal,
             base=version_numbered(dataset, wanted.validated_data["base"]),

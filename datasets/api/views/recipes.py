@@ -114,11 +114,12 @@ class RecipeViewSet(
     @action(detail=True, methods=["post"])
     def clone(self, request: Request, **kwargs: Any) -> Response:
         """Write another recipe with the steps of a revision."""
+        recipe = self.get_object()
         wanted = RecipeCloneRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         revision = find_revision(
             project_id=self.principal.project_id,
-            recipe_id=self.get_object().pk,
+            recipe_id=recipe.pk,
             number=wanted.validated_data["revision"],
         )
         if revision is None:

@@ -143,10 +143,11 @@ class VersionHoldView(ProjectScopedMixin, GenericAPIView[Any]):
 
     def put(self, request: Request, **kwargs: Any) -> Response:
         """Hold the version, with a reason."""
+        found = self._version()
         wanted = HoldRequestSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         version = services.hold_version(
-            principal=self.principal, version=self._version(), **wanted.validated_data
+            principal=self.principal, version=found, **wanted.validated_data
         )
         return Response(DatasetVersionSummarySerializer(version).data)
 

@@ -141,11 +141,11 @@ class DatasetVersionAtView(ProjectScopedMixin, GenericAPIView[DatasetVersion]):
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Return the version with a number, or the newest that was ready at a moment."""
-        wanted = DatasetVersionAtRequestSerializer(data=request.query_params)
-        wanted.is_valid(raise_exception=True)
         dataset = get_object_or_404(
             datasets_visible_to(self.principal, Use.READ), pk=self.kwargs["dataset_id"]
         )
+        wanted = DatasetVersionAtRequestSerializer(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
         if "number" in wanted.validated_data:
             version = version_numbered(dataset, wanted.validated_data["number"])
         else:
