@@ -55,12 +55,15 @@ _NAMES = {
 
 
 def principal_for(request: HttpRequest, dataset: Dataset, use: Use) -> Principal:
-    """Return the signed-in user in a project that may use the dataset in this way, the owning one first."""
+    """Return the signed-in user in a project that may use the dataset in this way, the owning one first.
+
+    Where none may, it is one of the user's own projects, which the services refuse.
+    """
     user = cast("User", request.user)
     projects: list[Project] = sorted(
         visible_projects(user), key=lambda project: project.pk != dataset.project_id
     )
-    chosen = next((one for one in projects if may_use(one.pk, dataset, use)), dataset.project)
+    chosen = next((one for one in projects if may_use(one.pk, dataset, use)), projects[0])
     return principal_in_project(user, chosen)
 
 

@@ -43,11 +43,13 @@ def test_a_child_carries_the_job_out(supervise: Callable[..., Job]) -> None:
     assert (job.status, job.result) == (JobStatus.SUCCEEDED, {"steps": 2})
 
 
+@pytest.mark.fault
 def test_a_child_that_dies_is_put_back(supervise: Callable[..., Job]) -> None:
     job = supervise("die")
     assert (job.status, job.attempt) == (JobStatus.QUEUED, 1)
 
 
+@pytest.mark.fault
 def test_a_child_past_its_memory_is_stopped(
     supervise: Callable[..., Job], settings: Settings
 ) -> None:
@@ -56,6 +58,7 @@ def test_a_child_past_its_memory_is_stopped(
     assert (job.status, job.error_code) == (JobStatus.FAILED, "out_of_memory")
 
 
+@pytest.mark.fault
 def test_a_child_past_its_time_is_stopped(
     supervise: Callable[..., Job], settings: Settings
 ) -> None:

@@ -122,6 +122,7 @@ def test_every_state_has_a_page_and_its_buttons(staff: Staff, make_version: Make
             "ask-for-approval",
             "quarantine",
             "retire",
+            "score-rows",
         },
     }
     for status in VersionStatus:
@@ -143,7 +144,11 @@ def test_buttons_follow_the_validation(make_version: MakeVersion, rf: RequestFac
 def test_buttons_follow_the_role(staff: Staff, make_version: MakeVersion) -> None:
     version = make_version(metrics={"roc_auc": 0.5})
     assert buttons(staff(Role.VIEWER), "modelversion", version) == set()
-    assert buttons(staff(Role.EDITOR), "modelversion", version) == {"evaluate", "ask-for-approval"}
+    assert buttons(staff(Role.EDITOR), "modelversion", version) == {
+        "evaluate",
+        "ask-for-approval",
+        "score-rows",
+    }
     assert "waive" not in buttons(staff(Role.DEPLOYER), "modelversion", version)
     for name in ("promote", "point_alias", "waive", "quarantine", "release", "retire"):
         where = address(f"modelversion_{name}", version.pk)

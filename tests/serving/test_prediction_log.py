@@ -286,6 +286,7 @@ writer.append(b"room again")
 """
 
 
+@pytest.mark.fault
 def test_a_file_that_may_not_grow_refuses_until_there_is_room(root: Path) -> None:
     ended = _run(_FILL_UP, root)
     assert ended.stdout.split() == [
@@ -353,6 +354,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.fault
 def test_a_fork_writes_to_a_folder_of_its_own_and_keeps_no_lock_of_its_parent(root: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", _FORK, str(root)],

@@ -328,6 +328,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.fault
 def test_what_a_killed_process_has_written_is_shipped(root: Path) -> None:
     requests = [logged_request() for _ in range(20)]
     ended = subprocess.run(
