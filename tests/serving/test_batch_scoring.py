@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -44,14 +45,15 @@ def store(principal: Principal, name: str = "people", **changes: Any) -> Dataset
     table = table.add_column(0, "person_id", pa.array(np.arange(len(frame)) + 1000))
     dataset = create_dataset(principal=principal, name=name)
     written = write_version(dataset=dataset, table_or_batches=table, transaction_id=name)
-    return create_ready_version(
-        principal=principal,
-        dataset=dataset,
-        written=written,
-        parent=None,
-        source={"kind": "test"},
-        job_id=None,
-    )
+    with transaction.atomic():
+        return create_ready_version(
+            principal=principal,
+            dataset=dataset,
+            written=written,
+            parent=None,
+            source={"kind": "test"},
+            job_id=None,
+        )
 
 
 @pytest.fixture
