@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -51,11 +52,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(
                     pytest.mark.skip(reason="kills real processes: run ./mlops test --faults")
                 )
+    if os.environ.get("DATABASE_URL"):
+        # The lane on other services: what uses none of them was shown without them.
+        alone = [item for item in items if not _uses_services(item)]
+        config.hook.pytest_deselected(items=alone)
+        items[:] = [item for item in items if _uses_services(item)]
     if SHARED.is_dir():
         return
     for item in items:
         if item.get_closest_marker("shared"):
             item.add_marker(pytest.mark.skip(reason="needs the data files in ../shared"))
+
+
+def _uses_services(item: pytest.Item) -> bool:
+    """Whether a test uses the database, directly or through its fixtures, or starts processes that do."""
+    names = set(getattr(item, "fixturenames", ()))
+    marks = {mark.name for mark in item.iter_markers()}
+    return bool(
+        names & {"db", "transactional_db"} or marks & {"django_db", "fault", "postgres", "process"}
+    )
 
 
 @pytest.fixture(scope="session")
