@@ -13,6 +13,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+from django.db import connections
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = Path(os.environ.get("MLOPS_CLIENTS_PYTHON") or ROOT / ".venv-clients/bin/python")
@@ -30,7 +31,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+    """A thread for each client's connection, which leaves no connection to the database behind."""
+
+    daemon_threads = False  # so that closing the server waits for them
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            connections.close_all()
 
 
 class _Handler(WSGIRequestHandler):
