@@ -22,9 +22,10 @@ from models_registry.artifacts import (
 from models_registry.execution.validation import PARITY_ROWS
 from models_registry.gates import Difference, Measurements
 from models_registry.gates.measuring import measure_difference, own_answers
+from models_registry.loading import load_version
 from models_registry.models import ModelVersion
 from models_registry.recording import record_validation, restore_validation
-from models_registry.runtimes import CannotRun, NativeRuntime, load_runtime, through_the_wire
+from models_registry.runtimes import CannotRun, NativeRuntime, through_the_wire
 from models_registry.signatures import Signature, columns_from_frame
 
 
@@ -84,7 +85,6 @@ def _differences(
 ) -> tuple[Difference, Difference]:
     """Return how far the runtime behind the wire and a copy are from the pipeline itself."""
     pipeline = load_pipeline(store.read(version.artifact_digest))
-    onnx = store.read(version.onnx_digest) if version.onnx_digest else None
     signature = Signature.from_dict(version.signature)
     frame = reference_frame(version).head(PARITY_ROWS)
     rows = columns_from_frame(signature, frame)
@@ -95,9 +95,7 @@ def _differences(
         lambda: NativeRuntime(load_pipeline(dump_pipeline(pipeline)), signature).predict(rows),
     )
     try:
-        runtime = load_runtime(
-            name=version.runtime, pipeline=pipeline, onnx=onnx, signature=signature
-        )
+        runtime = load_version(version, store)
     except CannotRun as error:
         return Difference(None, obstacle=f"its runtime cannot be loaded: {error}"[:400]), reload
     wire = measure_difference(

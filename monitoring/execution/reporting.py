@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from core.blobs import default_store
 from core.errors import NotFound
 from jobs.execution import Conclude, JobContext
+from models_registry.evaluation import PREDICTION_COLUMN
 from models_registry.models import ModelVersion
 from models_registry.signatures import Signature
 from monitoring.drift import Thresholds, WindowResult, compare_windows, quality_of
@@ -30,7 +31,6 @@ from monitoring.selectors import labels_between, numeric_columns
 from serving.models import Endpoint
 from serving.selectors.deployments import champion_deployment
 from serving.selectors.predictions import predictions
-from training.execution.fitting import PREDICTION_COLUMN
 
 #: Of a larger window a random sample of so many rows is compared.
 MAX_ROWS = 200_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation import metrics_of
+from models_registry.evaluation import metrics_of
 
 #: With fewer labels no metric is given.
 FEWEST_LABELS = 20

@@ -7,25 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.blobs import default_store
 from models_registry.artifacts import load_pipeline
-from models_registry.models import ModelVersion, Task
+from models_registry.models import Task
 from models_registry.runtimes import Runtime, load_runtime
 from models_registry.signatures import Signature, columns_from_frame
 from retraining.champion_challenger import error_scale
 from retraining.champion_challenger.contest import Answers, Contest, classify, regress
 from training.execution import FittedVersion
-
-
-def champion_runtime(version: ModelVersion, signature: Signature) -> Runtime:
-    """Load the runtime in which a version answers in production."""
-    store = default_store()
-    return load_runtime(
-        name=version.runtime,
-        pipeline=load_pipeline(store.read(version.artifact_digest)),
-        onnx=store.read(version.onnx_digest) if version.onnx_digest else None,
-        signature=signature,
-    )
 
 
 def challenger_runtime(fitted: FittedVersion) -> Runtime:

@@ -32,6 +32,7 @@ from datasets.selectors import active_schema, latest_ready_version
 from experiments import services as experiments
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job, JobStatus
+from models_registry.loading import load_version
 from retraining.champion_challenger import compare
 from retraining.execution.gathering import (
     Labels,
@@ -41,7 +42,7 @@ from retraining.execution.gathering import (
     prepare,
     read_request,
 )
-from retraining.execution.judging import challenger_runtime, champion_runtime, meet
+from retraining.execution.judging import challenger_runtime, meet
 from retraining.execution.recording import record_comparison, record_failure, record_shortage
 from retraining.models import RetrainVerdict
 from serving.execution import follow_champion
@@ -74,7 +75,7 @@ def retrain(context: JobContext) -> Conclude:
     fitted = _fit(context, request, material, data.schema)
     context.progress(0.85, "challenger meets champion")
     contest = meet(
-        champion=champion_runtime(request.champion, request.signature),
+        champion=load_version(request.champion),
         champion_signature=request.signature,
         challenger=challenger_runtime(fitted),
         challenger_signature=fitted.signature,

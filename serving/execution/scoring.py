@@ -19,7 +19,6 @@ import pyarrow as pa
 from django.conf import settings
 from django.db import transaction
 
-from core.blobs import default_store
 from datasets import lake
 from datasets.execution import WrittenVersion, create_ready_version, write_version
 from datasets.models import Use
@@ -27,9 +26,8 @@ from datasets.schema import Role, Schema
 from datasets.selectors import require_use
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job, JobStatus
-from models_registry.artifacts import load_pipeline
-from models_registry.models import ModelVersion
-from models_registry.runtimes import Runtime, load_runtime
+from models_registry.loading import load_version
+from models_registry.runtimes import Runtime
 from models_registry.signatures import Signature
 from serving.batch_scoring import (
     AnswerTable,
@@ -121,7 +119,7 @@ def _prepare(scoring: BatchScoring, context: JobContext) -> _Work:
     keeps_all = scoring.keep == BatchScoring.Keep.ALL
     kept = [c.name for c in schema if keeps_all or c.role is Role.IDENTIFIER]
     answers = AnswerTable.of(signature, schema.select(kept), version_number=version.number)
-    runtime = runtime_of(version, signature)
+    runtime = load_version(version)
     plan = {
         "model_version": version.pk,
         "artifact": version.artifact_digest,
@@ -132,17 +130,6 @@ def _prepare(scoring: BatchScoring, context: JobContext) -> _Work:
     folder = ShardFolder(Path(settings.SCORING_ROOT) / str(context.job_id), plan)
     columns = tuple(dict.fromkeys([*kept, *signature.names]))
     return _Work(scoring, signature, runtime, answers, folder, columns)
-
-
-def runtime_of(version: ModelVersion, signature: Signature) -> Runtime:
-    """Load a version's verified files into the runtime that was proved for it."""
-    store = default_store()
-    return load_runtime(
-        name=version.runtime,
-        pipeline=load_pipeline(store.read(version.artifact_digest)),
-        onnx=store.read(version.onnx_digest) if version.onnx_digest else None,
-        signature=signature,
-    )
 
 
 def _score_all(context: JobContext, work: _Work, missing: list[Shard], *, total: int) -> None:

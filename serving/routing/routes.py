@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import orjson
 
-from core.blobs import default_store
-from models_registry.artifacts import load_pipeline
+from models_registry.loading import load_version
 from models_registry.models import ModelVersion
-from models_registry.runtimes import Runtime, load_runtime
+from models_registry.runtimes import Runtime
 from models_registry.signatures import Columns, Signature
 from serving.models import Deployment, Endpoint
 from serving.prediction_log import KEEP_ALL, LogPolicy
@@ -100,14 +99,8 @@ def load_model(version: ModelVersion) -> LoadedModel:
     models_registry.runtimes.CannotRun
         The runtime cannot be built from the files.
     """
-    store = default_store()
     signature = Signature.from_dict(version.signature)
-    runtime = load_runtime(
-        name=version.runtime,
-        pipeline=load_pipeline(store.read(version.artifact_digest)),
-        onnx=store.read(version.onnx_digest) if version.onnx_digest else None,
-        signature=signature,
-    )
+    runtime = load_version(version)
     if version.runtime == "native":
         runtime = BatchedRuntime(runtime)
     runtime.predict(_some_rows(signature))

@@ -1,15 +1,7 @@
-"""Measuring a model on rows that it did not see."""
+"""The data of pictures about held-out rows."""
 
 from __future__ import annotations
 
-from training.evaluation.baseline import baseline_metrics
-from training.evaluation.metrics import classification_metrics, metrics_of, regression_metrics
 from training.evaluation.plots import plots_of
 
-__all__ = [
-    "baseline_metrics",
-    "classification_metrics",
-    "metrics_of",
-    "plots_of",
-    "regression_metrics",
-]
+__all__ = ["plots_of"]

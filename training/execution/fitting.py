@@ -17,12 +17,13 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from datasets.schema import ColumnType, Schema, coerce_array
+from models_registry.evaluation import baseline_metrics, metrics_of, reference_table
 from models_registry.execution import Candidate, ValidationOutcome, validate
 from models_registry.runtimes import NativeRuntime, Scores
 from models_registry.signatures import Signature, columns_from_frame, infer_signature
 from training.errors import FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import build_estimator, estimator_named, validated_params
-from training.evaluation import baseline_metrics, metrics_of, plots_of
+from training.evaluation import plots_of
 from training.execution.preparing import Prepared, prepare_columns
 from training.execution.spec import TrainingSpec
 from training.limits import FEWEST_ROWS, MOST_CLASSES
@@ -32,11 +33,7 @@ from training.splits import Splitter
 Progress = Callable[[float, str, str], None]
 
 _IMPORTANCE_ROWS = 1_000
-_REFERENCE_ROWS = 50_000
 _PACKAGES = ("scikit-learn", "numpy", "pandas", "skops", "skl2onnx", "onnxruntime")
-
-PREDICTION_COLUMN = "__prediction__"
-SCORE_COLUMN = "__score__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +184,9 @@ def fit_version(
         plots=plots,
         warnings=tuple(dict.fromkeys(warnings)),
         dropped=tuple({"column": one.column, "reason": one.reason} for one in choice.dropped),
-        reference=_reference(spec, chosen, target, out_of_sample),
+        reference=reference_table(
+            chosen, out_of_sample, target=spec.target, truth=target, seed=spec.seed
+        ),
         split_digest=digest,
         split_report=report,
         environment=_environment(),
@@ -328,29 +327,6 @@ def _importances(
         str(name): float(value)
         for name, value in zip(frame.columns, result.importances_mean, strict=True)
     }
-
-
-def _reference(
-    spec: TrainingSpec,
-    features: pd.DataFrame,
-    target: npt.NDArray[np.object_],
-    out_of_sample: Sequence[tuple[npt.NDArray[np.intp], Scores]],
-) -> pa.Table:
-    """Return the rows that were predicted without having been learnt from, with those predictions."""
-    rows = np.concatenate([numbers for numbers, _ in out_of_sample])
-    labels = [label for _, scores in out_of_sample for label in scores.labels]
-    best = np.concatenate([scores.scores.max(axis=1) for _, scores in out_of_sample])
-    kept = np.arange(len(rows))
-    if len(rows) > _REFERENCE_ROWS:
-        kept = np.sort(
-            np.random.default_rng(spec.seed).choice(len(rows), _REFERENCE_ROWS, replace=False)
-        )
-    data = pa.Table.from_pandas(features.iloc[rows[kept]], preserve_index=False)
-    truth = target[rows[kept]].tolist()
-    data = data.append_column(spec.target, pa.array(truth))
-    answers = [labels[index] for index in kept]
-    data = data.append_column(PREDICTION_COLUMN, pa.array(answers))
-    return data.append_column(SCORE_COLUMN, pa.array(best[kept], type=pa.float64()))
 
 
 def _environment() -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.metrics import metrics_of
+from models_registry.evaluation.metrics import metrics_of
 
 
 def baseline_metrics(

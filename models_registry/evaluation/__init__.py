@@ -1,0 +1,19 @@
+"""Measuring answers against the truth, and the sample of answers that production is compared with."""
+
+from __future__ import annotations
+
+from models_registry.evaluation.baseline import baseline_metrics
+from models_registry.evaluation.metrics import metrics_of
+from models_registry.evaluation.reference import (
+    PREDICTION_COLUMN,
+    SCORE_COLUMN,
+    reference_table,
+)
+
+__all__ = [
+    "PREDICTION_COLUMN",
+    "SCORE_COLUMN",
+    "baseline_metrics",
+    "metrics_of",
+    "reference_table",
+]
