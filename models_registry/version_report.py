@@ -190,7 +190,7 @@ def _scores(version: ModelVersion) -> Iterator[ScoreLine]:
 
 
 def _runtimes(report: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[RuntimeLine]:
-    chosen = str(report.get("chosen", ""))
+    chosen, _, for_missing = str(report.get("chosen", "")).partition("+")
     for name in ("linear", "onnx", "trees", "native"):
         found = report.get(name)
         if not isinstance(found, Mapping):
@@ -200,13 +200,14 @@ def _runtimes(report: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[Runti
             remark = "scikit-learn itself"
         elif not found.get("built"):
             remark = str(found.get("reason", "cannot be built"))
-        elif chosen == f"{name}+native":
-            remark = "rows with missing numbers go to scikit-learn"
+        elif chosen == name and for_missing:
+            other = "scikit-learn" if for_missing == "native" else for_missing
+            remark = f"rows with missing numbers go to {other}"
         else:
             remark = "" if all(agreement[kind]["equal"] for kind in agreement) else "disagrees"
         yield RuntimeLine(
             name=name,
-            is_chosen=chosen.removesuffix("+native") == name,
+            is_chosen=chosen == name,
             microseconds=_microseconds(found.get("microseconds_per_row")),
             differences=tuple(_difference(agreement.get(kind)) for kind in kinds),
             remark=remark,

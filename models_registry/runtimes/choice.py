@@ -20,8 +20,9 @@ from models_registry.runtimes.proof import Agreement, agreements, proof_rows
 from models_registry.runtimes.trees import TreeRuntime
 from models_registry.signatures import Columns, Signature
 
-#: Added to a runtime's name when rows with missing numbers go to scikit-learn itself.
-_EXCEPT_MISSING = "+native"
+#: Between the names of a runtime and of the one that answers rows with missing numbers.
+_EXCEPT_MISSING = "+"
+_SPOKEN = {"native": "scikit-learn", "trees": "the loop over trees"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class RuntimeChoice:
 
 
 class ExceptMissing:
-    """A fast runtime, with scikit-learn for the rows in which a number is missing."""
+    """A fast runtime, with another (scikit-learn at last) for the rows in which a number is missing."""
 
-    def __init__(self, fast: Runtime, native: Runtime) -> None:
+    def __init__(self, fast: Runtime, other: Runtime) -> None:
         self._fast = fast
-        self._native = native
-        self.name = fast.name + _EXCEPT_MISSING
+        self._other = other
+        self.name = fast.name + _EXCEPT_MISSING + other.name
 
     def predict(self, columns: Columns) -> Scores:
         """Return the answers for these rows, in order."""
@@ -55,10 +56,10 @@ class ExceptMissing:
         if not missing.any():
             return self._fast.predict(columns)
         if missing.all():
-            return self._native.predict(columns)
+            return self._other.predict(columns)
         return _merge(
             missing,
-            self._native.predict(columns.take(np.flatnonzero(missing))),
+            self._other.predict(columns.take(np.flatnonzero(missing))),
             self._fast.predict(columns.take(np.flatnonzero(~missing))),
         )
 
@@ -109,15 +110,16 @@ def choose_runtime(
         disagreeing = [kind for kind, one in found.items() if not one.is_equal]
         if disagreeing:
             reason = f"{name} disagrees on {', '.join(disagreeing)} rows"
-            candidate = ExceptMissing(candidate, native)
+            other = _for_missing(candidate, pipeline, signature, native)
+            candidate = ExceptMissing(candidate, other)
             found = agreements(native, candidate, kinds)
             report[name]["agreement_except_missing"] = _shown(found)
             if not all(one.is_equal for one in found.values()):
                 continue
+            reason = f"{name} agrees; rows with missing numbers go to {_SPOKEN[other.name]}"
+        else:
+            reason = f"{name} agrees"
         chosen, chosen_onnx = candidate, onnx
-        reason = f"{name} agrees" + (
-            "; rows with missing numbers go to scikit-learn" if disagreeing else ""
-        )
         break
     report["chosen"] = chosen.name
     report["reason"] = reason
@@ -134,20 +136,33 @@ def load_runtime(
     CannotRun
         The name is not known, or the runtime cannot be built from these files.
     """
-    native = NativeRuntime(pipeline, signature)
-    base = name.removesuffix(_EXCEPT_MISSING)
-    fast: Runtime
-    if base == "native":
-        fast = native
-    elif base == "linear":
-        fast = LinearRuntime(pipeline, signature)
-    elif base == "trees":
-        fast = TreeRuntime(pipeline, signature)
-    elif base == "onnx" and onnx is not None:
-        fast = OnnxRuntime(pipeline, signature, onnx)
-    else:
-        raise CannotRun(f"there is no runtime '{name}' for these files")
-    return ExceptMissing(fast, native) if name.endswith(_EXCEPT_MISSING) else fast
+    first, plus, second = name.partition(_EXCEPT_MISSING)
+    fast = _named(first, pipeline, onnx, signature)
+    return ExceptMissing(fast, _named(second, pipeline, onnx, signature)) if plus else fast
+
+
+def _named(name: str, pipeline: Pipeline, onnx: bytes | None, signature: Signature) -> Runtime:
+    if name == "native":
+        return NativeRuntime(pipeline, signature)
+    if name == "linear":
+        return LinearRuntime(pipeline, signature)
+    if name == "trees":
+        return TreeRuntime(pipeline, signature)
+    if name == "onnx" and onnx is not None:
+        return OnnxRuntime(pipeline, signature, onnx)
+    raise CannotRun(f"there is no runtime '{name}' for these files")
+
+
+def _for_missing(
+    fast: Runtime, pipeline: Pipeline, signature: Signature, native: Runtime
+) -> Runtime:
+    """Return who answers the rows that a runtime gets wrong: the exact loop where there is one."""
+    if fast.name == TreeRuntime.name:
+        return native
+    try:
+        return TreeRuntime(pipeline, signature)
+    except CannotRun:
+        return native
 
 
 def _candidates(

@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from models_registry.runtimes import (
     CannotRun,
@@ -95,7 +103,7 @@ def test_the_chosen_runtime_answers_like_scikit_learn(estimator: str, kind: Kind
 def test_every_runtime_that_can_be_built_is_proved_or_not_used(estimator: str, kind: Kind) -> None:
     report = validated(estimator, kind).runtime_report
     assert report["chosen"] == validated(estimator, kind).runtime
-    base = report["chosen"].removesuffix("+native")
+    base = report["chosen"].partition("+")[0]
     agreement = report[base]["agreement"]
     assert set(agreement) == {"real", "random", "edge", "missing"}
     assert all(item["rows"] > 0 for item in agreement.values())
@@ -104,12 +112,66 @@ def test_every_runtime_that_can_be_built_is_proved_or_not_used(estimator: str, k
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
-def test_the_loop_over_trees_is_exact(kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "model",
+    [RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier],
+    ids=["forest", "extra", "single"],
+)
+@pytest.mark.parametrize("fills", [True, False], ids=["filled", "with holes"])
+def test_the_loop_over_trees_gives_the_same_bits(kind: Kind, model: type, fills: bool) -> None:
     one = fit("random_forest", kind)
-    trees = TreeRuntime(one.pipeline, one.signature)
-    native = NativeRuntime(one.pipeline, one.signature)
+    columns = one.pipeline[0]
+    if not fills:
+        columns = clone(columns).set_params(numeric="passthrough")
+    options = {} if model is DecisionTreeClassifier else {"n_estimators": 6}
+    if kind == "regression":
+        model = REGRESSORS[model]
+    frame, truth = one.held_out.to_frame(), one.truth
+    if kind == "binary":
+        truth = (truth == "yes").astype(int)
+    prepared = columns.fit_transform(frame)
+    fitted = model(random_state=3, **options).fit(prepared, truth.astype(float))
+    pipeline = Pipeline([("columns", columns), ("model", fitted)])
+    trees = TreeRuntime(pipeline, one.signature)
+    native = NativeRuntime(pipeline, one.signature)
     for rows in hard_rows(one).values():
-        assert compare(native.predict(rows), trees.predict(rows)).largest_difference < 1e-12
+        expected, found = native.predict(rows), trees.predict(rows)
+        assert np.array_equal(expected.scores, found.scores)
+        assert expected.labels == found.labels
+    assert trees.predict(one.held_out.take(slice(0, 0))).labels == []
+
+
+REGRESSORS = {
+    RandomForestClassifier: RandomForestRegressor,
+    ExtraTreesClassifier: ExtraTreesRegressor,
+    DecisionTreeClassifier: DecisionTreeRegressor,
+}
+
+
+def test_rows_that_onnx_gets_wrong_go_to_the_loop_over_trees(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = fit("random_forest", "multiclass")
+    native = NativeRuntime(one.pipeline, one.signature)
+    wrong = Shifted(native, only_missing=True)
+    monkeypatch.setattr(
+        "models_registry.runtimes.choice._candidates",
+        lambda *_: iter([("shifted", lambda: (wrong, None))]),
+    )
+    found = choose_runtime(one.pipeline, one.signature, one.held_out, np.random.default_rng(0))
+    assert found.name == "shifted+trees"
+    assert found.report["reason"].endswith("rows with missing numbers go to the loop over trees")
+    for rows in hard_rows(one).values():
+        assert compare(native.predict(rows), found.runtime.predict(rows)).is_equal
+    model = validated("random_forest", "multiclass").onnx
+    again = load_runtime(
+        name="onnx+trees", pipeline=one.pipeline, onnx=model, signature=one.signature
+    )
+    assert again.name == "onnx+trees"
+    assert compare(native.predict(one.held_out), again.predict(one.held_out)).is_equal
+    for name in ("onnx+", "onnx+quantum", "onnx+native+native", "+native"):
+        with pytest.raises(CannotRun):
+            load_runtime(name=name, pipeline=one.pipeline, onnx=model, signature=one.signature)
 
 
 class Shifted:
