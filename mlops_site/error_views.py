@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from core.api.problems import CONTENT_TYPE, problem
+from core.problems import CONTENT_TYPE, problem
 
 
 def _answer(request: HttpRequest, http_status: HTTPStatus, code: str, detail: str) -> HttpResponse:

@@ -25,7 +25,7 @@ from core.middleware import acceptable_request_id
 from serving import prediction
 from serving.admission import addressed, admit
 from serving.errors import EndpointUnknown, VersionNotServed
-from serving.protocols import NATIVE, Address, Envelope, Payload, scoring_address
+from serving.protocols import NATIVE, Address, Envelope, Payload, exchange, scoring_address
 from serving.routing import routing
 
 logger = logging.getLogger(__name__)
@@ -138,10 +138,10 @@ class FastLane:
                 request_id=identity,
             )
         except DomainError as error:
-            made = prediction.refusal(error, address.codec)
+            made = exchange.refusal(error, address.codec)
         except Exception:
             logger.exception("a prediction by '%s' failed", address.endpoint)
-            made = prediction.failure(address.codec)
+            made = exchange.failure(address.codec)
         finally:
             current_request_id.reset(token)
         return identity, made

@@ -8,32 +8,27 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.conf import settings
 
 from accounts.policy import Permission
 from accounts.principals import Principal
-from core.api.problems import domain_problem, internal_problem
 from core.clock import now
-from core.errors import DomainError, ErrorKind, TooLarge, Unsupported
+from core.errors import DomainError, TooLarge
 from core.ids import uuid7_texts
 from serving.admission import Admitted, key_of
 from serving.errors import TookTooLong
 from serving.failed_requests import note_failure
 from serving.prediction_log import LoggedRequest, encode_request
 from serving.prediction_log.features import FeatureBlock
-from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload
+from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload, exchange
+from serving.protocols.exchange import failure, read_rows, refusal, write_answer
 from serving.routing import Key, Route, Routing
 from serving.routing.shadowing import Shadowed
 
 logger = logging.getLogger(__name__)
-
-#: The header that carries the ids of the predictions in dialects whose bodies have no place for them.
-IDS_HEADER = "X-Prediction-Ids"
-UNSEEN_HEADER = "X-Unseen-Categories"
-_MOST_IDS_IN_HEADER = 100
 
 
 class Log(Protocol):
@@ -92,14 +87,13 @@ def _make(
 ) -> _Made:
     began = time.perf_counter()
     principal.require(Permission.PREDICT)
-    if not codec.accepts(envelope.content_type):
-        raise Unsupported(
-            f"The media type '{envelope.content_type or 'none'}' is not read here.",
-            field="Content-Type",
-        )
-    if len(envelope.body) > settings.PREDICT_MAX_BODY_BYTES:
-        raise body_too_large()
-    decoded = codec.decode(envelope, route.model.signature, most_rows=settings.PREDICT_MAX_ROWS)
+    decoded = read_rows(
+        envelope,
+        codec,
+        route.model.signature,
+        most_bytes=settings.PREDICT_MAX_BODY_BYTES,
+        most_rows=settings.PREDICT_MAX_ROWS,
+    )
     columns = decoded.columns
     scores = route.model.runtime.predict(columns)
     limit = settings.PREDICT_TIME_LIMIT_SECONDS
@@ -129,7 +123,8 @@ def _make(
                 )
             )
         )
-    payload = codec.encode(
+    payload = write_answer(
+        codec,
         decoded,
         Answered(
             endpoint_name=route.endpoint_name,
@@ -140,8 +135,6 @@ def _make(
             prediction_ids=prediction_ids,
         ),
     )
-    if codec is not NATIVE:
-        payload = _with_headers(payload, prediction_ids, len(columns.unseen))
     return _Made(payload, decoded, scores.labels, prediction_ids)
 
 
@@ -248,34 +241,6 @@ def _route_by_column(envelope: Envelope, codec: Codec, admitted: Admitted) -> tu
     return traffic.choose(key), key
 
 
-def _with_headers(payload: Payload, prediction_ids: list[str], unseen: int) -> Payload:
-    """Say in headers what the body of a foreign dialect has no place for."""
-    headers = list(payload.headers)
-    if len(prediction_ids) <= _MOST_IDS_IN_HEADER:
-        headers.append((IDS_HEADER, ",".join(prediction_ids)))
-    if unseen:
-        headers.append((UNSEEN_HEADER, str(unseen)))
-    return replace(payload, headers=tuple(headers))
-
-
-def refusal(error: DomainError, codec: Codec = NATIVE) -> Payload:
-    """Return a refusal in the words of a dialect."""
-    made = codec.refusal(domain_problem(error))
-    headers: list[tuple[str, str]] = list(made.headers)
-    if error.kind in (ErrorKind.UNAVAILABLE, ErrorKind.TOO_MANY):
-        headers.append(("Retry-After", str(error.details.get("retry_after", 1))))
-    if error.kind is ErrorKind.UNAUTHENTICATED:
-        headers.append(("WWW-Authenticate", "Bearer"))
-    return replace(made, headers=tuple(headers))
-
-
-def failure(codec: Codec = NATIVE) -> Payload:
-    """Return what a caller learns of a failure on our side; the log knows more."""
-    return codec.refusal(internal_problem())
-
-
 def body_too_large() -> TooLarge:
-    """Return the refusal of a body that is larger than the limit."""
-    return TooLarge(
-        f"The body is larger than {settings.PREDICT_MAX_BODY_BYTES:,} bytes.", field="body"
-    )
+    """Return the refusal of a body that is larger than the limit of the settings."""
+    return exchange.body_too_large(settings.PREDICT_MAX_BODY_BYTES)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 import orjson
 from django.conf import settings
 
-from core.api.problems import domain_problem, internal_problem
 from core.errors import DomainError
+from core.problems import domain_problem, internal_problem
 from serving import prediction
 from serving.admission import Admitted
 from serving.protocols.base import Envelope, Payload

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from core.api.problems import HTTP_STATUS, domain_problem, exception_handler
+from core.api.problems import exception_handler
 from core.errors import ErrorKind, FieldError, Invalid
+from core.problems import HTTP_STATUS, domain_problem
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.api.problems import domain_problem
 from core.errors import DomainError
+from core.problems import domain_problem
 from models_registry.runtimes import Scores
 from models_registry.signatures import Columns, Field, Signature
 from serving.prediction_log.features import FeatureBlock

@@ -25,7 +25,7 @@ from models_registry.runtimes import NativeRuntime
 from models_registry.signatures import encode_instances
 from serving import prediction
 from serving.prediction_log import LoggedRequest, decode_request
-from serving.protocols import Envelope
+from serving.protocols import Envelope, exchange
 from serving.protocols.native import MOST_WARNINGS
 from serving.routing import Route
 from tests.models_registry.fitting import Kind, fit
@@ -152,7 +152,7 @@ def test_what_is_answered_is_what_is_logged() -> None:
 
 def test_nothing_is_answered_that_was_not_logged() -> None:
     error = refused({"instances": [ROW]}, log=Log(is_full=True))
-    answer = prediction.refusal(error)
+    answer = exchange.refusal(error)
     assert (answer.status, dict(answer.headers)["Retry-After"]) == (503, "5")
 
 
@@ -198,7 +198,7 @@ def test_a_bad_body_is_refused_with_the_name_of_the_field(
     body: object, status: int, field: str | None
 ) -> None:
     error = refused(body)
-    answer = prediction.refusal(error)
+    answer = exchange.refusal(error)
     problem = json.loads(answer.body)
     assert (answer.status, answer.content_type) == (status, "application/problem+json")
     assert problem["detail"]
@@ -213,10 +213,10 @@ def test_many_wrong_rows_are_listed_up_to_a_limit() -> None:
 
 def test_limits_are_refused_as_too_large(settings: Settings) -> None:
     settings.PREDICT_MAX_ROWS = 2
-    answer = prediction.refusal(refused({"instances": [ROW] * 3}))
+    answer = exchange.refusal(refused({"instances": [ROW] * 3}))
     assert answer.status == 413
     settings.PREDICT_MAX_BODY_BYTES = 20
-    answer = prediction.refusal(refused({"instances": [ROW]}))
+    answer = exchange.refusal(refused({"instances": [ROW]}))
     assert answer.status == 413
 
 
@@ -247,7 +247,7 @@ def test_who_may_not_predict_is_refused_before_anything_is_read() -> None:
 
 
 def test_a_failure_tells_nothing_of_its_cause() -> None:
-    answer = prediction.failure()
+    answer = exchange.failure()
     assert answer.status == 500
     assert json.loads(answer.body)["code"] == "internal_error"
 
@@ -265,7 +265,7 @@ def test_whatever_stands_in_a_field_is_answered_or_refused_by_name(name: str, va
     try:
         probabilities = ask({"instances": [{**ROW, name: value}]}, log=log)["probabilities"]
     except DomainError as error:
-        outcome = prediction.refusal(error).status
+        outcome = exchange.refusal(error).status
         assert log.records == []
     else:
         outcome = 200
@@ -276,4 +276,4 @@ def test_whatever_stands_in_a_field_is_answered_or_refused_by_name(name: str, va
 
 @given(st.binary(max_size=60))
 def test_whatever_bytes_come_are_refused_politely(body: bytes) -> None:
-    assert prediction.refusal(refused(body)).status in (400, 422)
+    assert exchange.refusal(refused(body)).status in (400, 422)

@@ -19,7 +19,7 @@ from core.logs import request_id
 from serving import prediction
 from serving.admission import ENTITY_KEY, MODEL_ALIAS, MODEL_VERSION, addressed, admit
 from serving.errors import EndpointUnknown
-from serving.protocols import Codec, Envelope, Payload, scoring_address
+from serving.protocols import Codec, Envelope, Payload, exchange, scoring_address
 from serving.routing import routing
 from serving.selectors.deployments import ServedEndpoint, served_endpoints
 
@@ -43,10 +43,10 @@ def speaks(codec: Codec, *methods: str) -> Callable[[View], View]:
             try:
                 return view(request, **parts)
             except DomainError as error:
-                return response_of(prediction.refusal(error, codec))
+                return response_of(exchange.refusal(error, codec))
             except Exception:
                 logger.exception("a request in the dialect '%s' failed", codec.name)
-                return response_of(prediction.failure(codec))
+                return response_of(exchange.failure(codec))
 
         return csrf_exempt(answered)
 

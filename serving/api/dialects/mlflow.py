@@ -7,10 +7,8 @@ from django.http import HttpRequest, HttpResponse
 
 from serving.api.dialects.asking import is_loaded, scored, speaks, visible_endpoint
 from serving.protocols import MLFLOW
+from serving.protocols.descriptions import MLFLOW_VERSION
 from serving.selectors.deployments import served_endpoints
-
-#: The version of MLflow whose scoring server this dialect follows.
-MLFLOW_VERSION = "3.17.2"
 
 
 @speaks(MLFLOW, "POST")

@@ -24,15 +24,14 @@ from serving.api.dialects.asking import (
 from serving.errors import VersionNotServed
 from serving.models import Endpoint
 from serving.protocols import OPEN_INFERENCE
+from serving.protocols.descriptions import open_inference_config, open_inference_metadata
 from serving.protocols.json_bodies import read_object
-from serving.protocols.open_inference import input_metadata, output_metadata
 from serving.routing import routing
 from serving.routing.statistics import Counts
 from serving.selectors.deployments import ServedEndpoint, ServedVersion
 
 SERVER_NAME = "mlops-site"
 EXTENSIONS = ["binary_tensor_data", "model_repository", "statistics"]
-PLATFORM = "scikit-learn"
 
 
 @speaks(OPEN_INFERENCE, "POST")
@@ -74,15 +73,8 @@ def metadata(
     """Describe a model: its versions, inputs and outputs."""
     endpoint = visible_endpoint(request, project, name)
     chosen = _chosen(endpoint, version)
-    return json_response(
-        {
-            "name": endpoint.name,
-            "versions": [str(one.number) for one in endpoint.versions],
-            "platform": PLATFORM,
-            "inputs": input_metadata(chosen.signature),
-            "outputs": output_metadata(chosen.signature),
-        }
-    )
+    numbers = [one.number for one in endpoint.versions]
+    return json_response(open_inference_metadata(endpoint.name, numbers, chosen.signature))
 
 
 @speaks(OPEN_INFERENCE, "GET")
@@ -92,16 +84,7 @@ def config(
     """Describe a model in the way of Triton's model configuration."""
     endpoint = visible_endpoint(request, project, name)
     chosen = _chosen(endpoint, version)
-    return json_response(
-        {
-            "name": endpoint.name,
-            "platform": PLATFORM,
-            "backend": chosen.runtime,
-            "max_batch_size": 0,
-            "input": [_configured(one) for one in input_metadata(chosen.signature)],
-            "output": [_configured(one) for one in output_metadata(chosen.signature)],
-        }
-    )
+    return json_response(open_inference_config(endpoint.name, chosen.runtime, chosen.signature))
 
 
 @speaks(OPEN_INFERENCE, "GET")
@@ -235,11 +218,6 @@ def _index_rows(endpoint: ServedEndpoint) -> list[dict[str, str]]:
             {"name": endpoint.name, "version": str(one.number), "state": state, "reason": reason}
         )
     return rows
-
-
-def _configured(tensor: dict[str, Any]) -> dict[str, Any]:
-    datatype = "STRING" if tensor["datatype"] == "BYTES" else tensor["datatype"]
-    return {"name": tensor["name"], "data_type": f"TYPE_{datatype}", "dims": tensor["shape"]}
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

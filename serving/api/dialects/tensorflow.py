@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from core.errors import Unavailable
-from models_registry.signatures import Signature
 from serving.api.dialects.asking import (
     is_loaded,
     json_response,
@@ -17,16 +16,11 @@ from serving.api.dialects.asking import (
     visible_endpoints,
 )
 from serving.errors import VersionNotServed
-from serving.protocols.tensorflow import LABELS, PROBABILITIES, TensorFlow
+from serving.protocols.descriptions import tensorflow_metadata, tensorflow_status
+from serving.protocols.tensorflow import TensorFlow
 from serving.selectors.deployments import ServedEndpoint, ServedVersion
 
 _CODEC = TensorFlow("predict")
-_DTYPES = {
-    "number": "DT_DOUBLE",
-    "integer": "DT_INT64",
-    "boolean": "DT_BOOL",
-    "string": "DT_STRING",
-}
 
 
 @speaks(_CODEC, "POST")
@@ -81,16 +75,7 @@ def metadata(
     if not chosen:
         raise Unavailable(f"No version answers at '{name}'.")
     first = chosen[0]
-    return json_response(
-        {
-            "model_spec": {
-                "name": endpoint.name,
-                "signature_name": "",
-                "version": str(first.number),
-            },
-            "metadata": {"signature_def": {"signature_def": _definitions(first.signature)}},
-        }
-    )
+    return json_response(tensorflow_metadata(endpoint.name, first.number, first.signature))
 
 
 def _chosen(
@@ -107,50 +92,4 @@ def _chosen(
 
 
 def _status_of(version: ServedVersion, *, is_answering: bool) -> dict[str, Any]:
-    if version.problem:
-        code, state = "UNKNOWN", "END"
-    else:
-        code, state = "OK", "AVAILABLE" if is_answering else "LOADING"
-    return {
-        "version": str(version.number),
-        "state": state,
-        "status": {"error_code": code, "error_message": version.problem},
-    }
-
-
-def _definitions(signature: Signature) -> dict[str, Any]:
-    inputs = {field.name: _tensor(field.name, _DTYPES[field.type]) for field in signature.inputs}
-    found = {LABELS: _definition(inputs, _labels(signature))}
-    if signature.classes is not None:
-        width = len(signature.classes)
-        found[PROBABILITIES] = _definition(
-            inputs, _tensor("probabilities", "DT_DOUBLE", ("-1", str(width)))
-        )
-    return found
-
-
-def _definition(inputs: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "inputs": inputs,
-        "outputs": {output["name"].removesuffix(":0"): output},
-        "method_name": "tensorflow/serving/predict",
-    }
-
-
-def _labels(signature: Signature) -> dict[str, Any]:
-    if signature.classes is None:
-        return _tensor(signature.output_name, "DT_DOUBLE")
-    kinds = {type(label) for label in signature.classes}
-    dtype = {bool: "DT_BOOL", int: "DT_INT64"}.get(next(iter(kinds)), "DT_STRING")
-    return _tensor(signature.output_name, dtype if len(kinds) == 1 else "DT_STRING")
-
-
-def _tensor(name: str, dtype: str, sizes: tuple[str, ...] = ("-1",)) -> dict[str, Any]:
-    return {
-        "dtype": dtype,
-        "tensor_shape": {
-            "dim": [{"size": size, "name": ""} for size in sizes],
-            "unknown_rank": False,
-        },
-        "name": f"{name}:0",
-    }
+    return tensorflow_status(version.number, is_answering=is_answering, problem=version.problem)
