@@ -13,7 +13,7 @@ from datasets.recipes.reading import (
 )
 from datasets.recipes.recipe import RecipeTransformer
 from datasets.recipes.steps import STEP_KINDS, Step
-from datasets.recipes.values import Kind, Values, moment_texts
+from datasets.recipes.values import Kind, Values, as_float32, moment_texts, values_as
 
 __all__ = [
     "STEP_KINDS",
@@ -21,6 +21,7 @@ __all__ = [
     "RecipeTransformer",
     "Step",
     "Values",
+    "as_float32",
     "build_steps",
     "checked_steps",
     "moment_texts",
@@ -29,4 +30,5 @@ __all__ = [
     "plans_of",
     "read_columns",
     "steps_for",
+    "values_as",
 ]

@@ -64,13 +64,19 @@ def values_of(frame: pd.DataFrame, kinds: Mapping[str, Kind] | None = None) -> V
         What each column was when the steps were fitted: a column without any value does not say.
     """
     columns = {str(name): _array(frame[name]) for name in frame.columns}
-    for name, kind in (kinds or {}).items():
-        is_text = columns[name].dtype == object
+    return Values(values_as(columns, kinds or {}), len(frame))
+
+
+def values_as(columns: Mapping[str, Array], kinds: Mapping[str, Kind]) -> dict[str, Array]:
+    """Return columns, those that are of another kind than they were when the steps were fitted converted."""
+    found = dict(columns)
+    for name, kind in kinds.items():
+        is_text = found[name].dtype == object
         if is_text and kind is Kind.NUMBER:
-            columns[name] = numbers_of(columns[name])
+            found[name] = numbers_of(found[name])
         elif not is_text and kind is not Kind.NUMBER:
-            columns[name] = texts_of(columns[name])
-    return Values(columns, len(frame))
+            found[name] = texts_of(found[name])
+    return found
 
 
 def kinds_of(values: Values, moments: Iterable[str] = ()) -> dict[str, Kind]:

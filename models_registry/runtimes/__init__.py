@@ -15,14 +15,17 @@ from models_registry.runtimes.proof import (
     proof_rows,
     through_the_wire,
 )
+from models_registry.runtimes.recipes import FittedRecipe, Parts
 from models_registry.runtimes.trees import TreeRuntime
 
 __all__ = [
     "Agreement",
     "CannotRun",
+    "FittedRecipe",
     "LinearRuntime",
     "NativeRuntime",
     "OnnxRuntime",
+    "Parts",
     "Preparation",
     "Runtime",
     "RuntimeChoice",

@@ -17,6 +17,7 @@ from models_registry.runtimes.native import NativeRuntime
 from models_registry.runtimes.onnx import OnnxRuntime, convert
 from models_registry.runtimes.preparation import Preparation
 from models_registry.runtimes.proof import Agreement, agreements, proof_rows
+from models_registry.runtimes.recipes import Parts
 from models_registry.runtimes.trees import TreeRuntime
 from models_registry.signatures import Columns, Signature
 
@@ -95,12 +96,14 @@ def choose_runtime(
     chosen: Runtime = native
     chosen_onnx: bytes | None = None
     reason = "no faster runtime knows this pipeline"
-    for name, build in _candidates(pipeline, signature):
+    parts = Parts.of(pipeline, signature)
+    for name, build in _candidates(parts):
         try:
-            candidate, onnx = build()
+            fast, onnx = build()
         except CannotRun as error:
             report[name] = {"built": False, "reason": str(error)[:300]}
             continue
+        candidate = parts.behind(fast)
         found = agreements(native, candidate, kinds)
         report[name] = {
             "built": True,
@@ -110,8 +113,8 @@ def choose_runtime(
         disagreeing = [kind for kind, one in found.items() if not one.is_equal]
         if disagreeing:
             reason = f"{name} disagrees on {', '.join(disagreeing)} rows"
-            other = _for_missing(candidate, pipeline, signature, native)
-            candidate = ExceptMissing(candidate, other)
+            other = _for_missing(fast, parts)
+            candidate = parts.behind(ExceptMissing(fast, other))
             found = agreements(native, candidate, kinds)
             report[name]["agreement_except_missing"] = _shown(found)
             if not all(one.is_equal for one in found.values()):
@@ -136,38 +139,41 @@ def load_runtime(
     CannotRun
         The name is not known, or the runtime cannot be built from these files.
     """
-    first, plus, second = name.partition(_EXCEPT_MISSING)
-    fast = _named(first, pipeline, onnx, signature)
-    return ExceptMissing(fast, _named(second, pipeline, onnx, signature)) if plus else fast
-
-
-def _named(name: str, pipeline: Pipeline, onnx: bytes | None, signature: Signature) -> Runtime:
-    if name == "native":
+    if name == NativeRuntime.name:
         return NativeRuntime(pipeline, signature)
+    parts = Parts.of(pipeline, signature)
+    first, plus, second = name.partition(_EXCEPT_MISSING)
+    fast = _named(first, parts, onnx)
+    return parts.behind(ExceptMissing(fast, _named(second, parts, onnx)) if plus else fast)
+
+
+def _named(name: str, parts: Parts, onnx: bytes | None) -> Runtime:
+    if name == "native":
+        return NativeRuntime(parts.pipeline, parts.signature)
     if name == "linear":
-        return LinearRuntime(pipeline, signature)
+        return LinearRuntime(parts.pipeline, parts.signature)
     if name == "trees":
-        return TreeRuntime(pipeline, signature)
+        return TreeRuntime(parts.pipeline, parts.signature)
     if name == "onnx" and onnx is not None:
-        return OnnxRuntime(pipeline, signature, onnx)
+        return OnnxRuntime(parts.pipeline, parts.signature, onnx)
     raise CannotRun(f"there is no runtime '{name}' for these files")
 
 
-def _for_missing(
-    fast: Runtime, pipeline: Pipeline, signature: Signature, native: Runtime
-) -> Runtime:
+def _for_missing(fast: Runtime, parts: Parts) -> Runtime:
     """Return who answers the rows that a runtime gets wrong: the exact loop where there is one."""
+    native = NativeRuntime(parts.pipeline, parts.signature)
     if fast.name == TreeRuntime.name:
         return native
     try:
-        return TreeRuntime(pipeline, signature)
+        return TreeRuntime(parts.pipeline, parts.signature)
     except CannotRun:
         return native
 
 
 def _candidates(
-    pipeline: Pipeline, signature: Signature
+    parts: Parts,
 ) -> Iterator[tuple[str, Callable[[], tuple[Runtime, bytes | None]]]]:
+    pipeline, signature = parts.pipeline, parts.signature
     yield "linear", lambda: (LinearRuntime(pipeline, signature), None)
 
     def onnx() -> tuple[Runtime, bytes | None]:

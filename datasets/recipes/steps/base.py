@@ -71,6 +71,18 @@ class Step(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"a {self.kind} step learns nothing")
         return {}
 
+    def tables(self) -> Any:
+        """Return what :meth:`apply` looks up, made of what was learnt."""
+        return None
+
+    @property
+    def made_tables(self) -> Any:
+        """The tables, made once for what was learnt last."""
+        kept = self.__dict__.get("_kept")
+        if kept is None or kept[0] is not self.learnt_:
+            kept = self._kept = (self.learnt_, self.tables())
+        return kept[1]
+
     def apply(self, values: Values) -> Values:
         """Return the rows after the step; never refuses a value."""
         raise NotImplementedError

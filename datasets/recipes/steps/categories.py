@@ -58,12 +58,26 @@ class OneHot(Step):
         ranked = sorted(counts, key=lambda value: (-counts[value], value))
         return sorted(ranked[: self.max_categories])
 
+    def tables(self) -> dict[str, tuple[dict[str, int], list[str]]]:
+        """Return for each column the places of its categories, and the names of what is made of it."""
+        return {
+            name: (
+                {category: place for place, category in enumerate(known)},
+                [f"{name}={category}" for category in known],
+            )
+            for name, known in self.learnt_["categories"].items()
+        }
+
     def apply(self, values: Values) -> Values:
-        made = {}
+        made: dict[str, Array] = {}
         for name in self.columns:
-            words = texts_of(values.columns[name])
-            for category in self.learnt_["categories"][name]:
-                made[f"{name}={category}"] = np.asarray(words == category, dtype=np.float64)
+            places, names = self.made_tables[name]
+            flags = np.zeros((len(names), values.row_count))
+            for row, word in enumerate(texts_of(values.columns[name])):
+                place = places.get(word)
+                if place is not None:
+                    flags[place, row] = 1.0
+            made.update(zip(names, flags, strict=True))
         return values.with_columns(made, without=self.columns)
 
 
@@ -111,12 +125,18 @@ class Ordinal(Step):
             return list(self.order)
         return sorted({value for value in texts_of(column).tolist() if value})
 
+    def tables(self) -> dict[str, dict[str, float]]:
+        """Return for each column the codes of its categories."""
+        return {
+            name: {category: float(code) for code, category in enumerate(known)}
+            for name, known in self.learnt_["categories"].items()
+        }
+
     def apply(self, values: Values) -> Values:
         made = {}
         for name in self.columns:
             words = texts_of(values.columns[name])
-            known = self.learnt_["categories"][name]
-            codes = {category: float(code) for code, category in enumerate(known)}
+            codes = self.made_tables[name]
             found = np.array([codes.get(word, -1.0) for word in words], dtype=np.float64)
             found[is_missing(words)] = np.nan
             made[name] = found
