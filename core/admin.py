@@ -56,6 +56,7 @@ _STATE_TONES = {
             "cancelled",
             "stopped",
             "waived",
+            "incomplete",
             "acknowledged",
             "inconclusive",
             "fallback",

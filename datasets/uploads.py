@@ -76,7 +76,7 @@ def remove_abandoned() -> None:
         return
     needed = set(
         Job.objects.filter(
-            kind="ingest", status__in=[JobStatus.QUEUED, JobStatus.RUNNING]
+            status__in=[JobStatus.QUEUED, JobStatus.RUNNING], arguments__has_key="upload"
         ).values_list("arguments__upload", flat=True)
     )
     for path in old:

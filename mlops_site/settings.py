@@ -236,6 +236,10 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=8 * 1024**3)
+#: An uploaded model, and the process that opens it for the first time.
+MODEL_UPLOAD_MAX_BYTES = env.int("MODEL_UPLOAD_MAX_BYTES", default=256 * 1024**2)
+MODEL_SANDBOX_MEMORY_BYTES = env.int("MODEL_SANDBOX_MEMORY_BYTES", default=2 * 1024**3)
+MODEL_SANDBOX_SECONDS = env.float("MODEL_SANDBOX_SECONDS", default=60.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024**2
 #: The page of a schema sends ten fields for each of up to 2,000 columns.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 25_000
@@ -367,6 +371,7 @@ JOB_HANDLERS = {
     "compact_dataset": "datasets.execution.upkeep.compact_dataset",
     "train": "training.execution.train",
     "evaluate": "models_registry.execution.evaluate",
+    "upload_model": "models_registry.execution.upload_model",
     "drift_report": "monitoring.execution.reporting.drift_report",
     "retrain": "retraining.execution.retraining.retrain",
     "batch_score": "serving.execution.scoring.score_batch",
@@ -380,6 +385,7 @@ JOB_FAILURE_HANDLERS = {
     "collect": "datasets.execution.collecting.collect_failed",
     "train": "training.execution.train_failed",
     "evaluate": "models_registry.execution.evaluate_failed",
+    "upload_model": "models_registry.execution.upload_model_failed",
     "retrain": "retraining.execution.retraining.retrain_failed",
     "batch_score": "serving.execution.scoring.score_batch_failed",
 }
@@ -387,6 +393,7 @@ JOB_QUEUES = {
     "train": "training",
     "retrain": "training",
     "evaluate": "training",
+    "upload_model": "training",
     "batch_score": "training",
     "drift_report": "monitoring",
 }

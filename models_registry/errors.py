@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, Forbidden, IllegalMove, Invalid
+from core.errors import Conflict, Forbidden, IllegalMove, Invalid, TooLarge
 
 
 class IllegalVersionMove(IllegalMove):
@@ -87,3 +87,38 @@ class GateExists(Conflict):
 
     code = "gate_exists"
     title = "The model has this gate already"
+
+
+class ModelRefused(Invalid):
+    """A file that somebody uploaded is no model that may be opened here."""
+
+    code = "model_refused"
+    title = "The model file cannot be used"
+
+
+class SandboxFailed(Invalid):
+    """The file was opened in a process of its own, and that did not end well."""
+
+    code = "model_sandbox_failed"
+    title = "The model file could not be tried"
+
+
+class DeclarationRefused(Invalid):
+    """What was said about a file's inputs and outputs does not fit the file."""
+
+    code = "declaration_refused"
+    title = "The signature does not fit the model file"
+
+
+class ModelFileTooLarge(TooLarge):
+    """A file that is larger than models may be."""
+
+    code = "model_file_too_large"
+    title = "The model file is too large"
+
+
+class DataNotUsable(Invalid):
+    """The rows that a model is to be measured on do not fit it."""
+
+    code = "data_not_usable"
+    title = "The model cannot be measured on this data"

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
+from accounts.models import Project
+from datasets.models import DatasetVersion
+from datasets.selectors import ready_versions
 from models_registry.errors import GateRefused
-from models_registry.models import Gate, RegisteredModel
+from models_registry.models import Gate, RegisteredModel, Task
 from models_registry.selectors import CHAMPION
 from models_registry.services.gates import check_condition
 
@@ -67,6 +71,58 @@ class GateForm(_GateModelForm):
         except GateRefused as refusal:
             for complaint in refusal.errors:
                 self.add_error(complaint.field, complaint.message)
+
+
+class UploadModelForm(forms.Form):
+    """A model that was made elsewhere; the service has the last word on every field."""
+
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="An ONNX model: rows of a table in, one answer for each row out.",
+    )
+    project = forms.ModelChoiceField(
+        queryset=Project.objects.none(), empty_label=None, widget=UnfoldAdminSelectWidget
+    )
+    model = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Name of the registered model; made when there is none.",
+    )
+    task = forms.ChoiceField(choices=Task.choices, widget=UnfoldAdminSelectWidget)
+    dataset_version = forms.ModelChoiceField(
+        queryset=DatasetVersion.objects.none(),
+        required=False,
+        empty_label="none: nothing is measured that needs the truth",
+        widget=UnfoldAdminSelectWidget,
+        help_text="Rows that the model is measured on, and that production is compared with.",
+    )
+    target = forms.CharField(
+        required=False,
+        max_length=250,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The column with the true answers. Empty: the one with that role in the dataset's schema.",
+    )
+    signature = forms.JSONField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
+        help_text="What the file does not say of itself, e.g. "
+        '{"inputs": ["size", "weight"], "classes": ["no", "yes"], "outputs": {"scores_are": "logit"}}.',
+    )
+
+    def __init__(self, *args: Any, projects: list[Project], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        homes = self.fields["project"]
+        assert isinstance(homes, forms.ModelChoiceField)
+        homes.queryset = Project.objects.filter(pk__in=[one.pk for one in projects])
+        versions = self.fields["dataset_version"]
+        assert isinstance(versions, forms.ModelChoiceField)
+        versions.queryset = ready_versions(projects)
+
+    def request(self) -> dict[str, Any]:
+        """Return what was asked for, as the service takes it."""
+        values = dict(self.cleaned_data)
+        del values["project"]
+        return values
 
 
 class ReasonForm(forms.Form):

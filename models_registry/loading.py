@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.blobs import BlobStore, default_store
 from models_registry.artifacts import load_pipeline
 from models_registry.models import ModelVersion
-from models_registry.runtimes import Runtime, load_runtime
+from models_registry.runtimes import Binding, Runtime, UploadedRuntime, load_runtime
 from models_registry.signatures import Signature
 
 
@@ -20,9 +20,14 @@ def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runti
         The runtime cannot be built from the files.
     """
     files = store or default_store()
+    artifact = files.read(version.artifact_digest)
+    signature = Signature.from_dict(version.signature)
+    if version.is_uploaded:
+        binding = Binding.from_dict(version.upload["binding"])
+        return UploadedRuntime(signature, artifact, binding)
     return load_runtime(
         name=version.runtime,
-        pipeline=load_pipeline(files.read(version.artifact_digest)),
+        pipeline=load_pipeline(artifact),
         onnx=files.read(version.onnx_digest) if version.onnx_digest else None,
-        signature=Signature.from_dict(version.signature),
+        signature=signature,
     )

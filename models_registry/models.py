@@ -39,17 +39,19 @@ class Validation(models.TextChoices):
     RUNNING = "running", "Running"
     PASSED = "passed", "Passed"
     FAILED = "failed", "Failed"
+    INCOMPLETE = "incomplete", "Not fully measured"
     WAIVED = "waived", "Waived"
 
 
+_JUDGED = frozenset({Validation.PASSED, Validation.FAILED, Validation.INCOMPLETE})
+
 NEXT_VALIDATIONS: Mapping[Validation, frozenset[Validation]] = {
-    Validation.NOT_RUN: frozenset({Validation.RUNNING, Validation.PASSED, Validation.FAILED}),
-    Validation.RUNNING: frozenset({Validation.NOT_RUN, Validation.PASSED, Validation.FAILED}),
-    Validation.PASSED: frozenset({Validation.RUNNING, Validation.PASSED, Validation.FAILED}),
-    Validation.FAILED: frozenset(
-        {Validation.RUNNING, Validation.PASSED, Validation.FAILED, Validation.WAIVED}
-    ),
-    Validation.WAIVED: frozenset({Validation.RUNNING, Validation.PASSED, Validation.FAILED}),
+    Validation.NOT_RUN: _JUDGED | {Validation.RUNNING},
+    Validation.RUNNING: _JUDGED | {Validation.NOT_RUN},
+    Validation.PASSED: _JUDGED | {Validation.RUNNING},
+    Validation.FAILED: _JUDGED | {Validation.RUNNING, Validation.WAIVED},
+    Validation.INCOMPLETE: _JUDGED | {Validation.RUNNING, Validation.WAIVED},
+    Validation.WAIVED: _JUDGED | {Validation.RUNNING},
 }
 
 
@@ -125,6 +127,10 @@ class ModelVersion(models.Model):
     seed = models.BigIntegerField(default=0)
     spec = models.JSONField(default=dict)
     environment = models.JSONField(default=dict)
+    upload = models.JSONField(
+        default=dict,
+        help_text="What an uploaded file said of itself and how its tensors are bound; empty when trained here.",
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
@@ -144,6 +150,11 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"
+
+    @property
+    def is_uploaded(self) -> bool:
+        """Whether it was made elsewhere: its artifact is an ONNX file, its data were not learnt from."""
+        return bool(self.upload)
 
     @property
     def erased_row_count(self) -> int:
@@ -200,6 +211,9 @@ class GateResult(models.Model):
     value = models.FloatField(null=True)
     required = models.BooleanField(default=True)
     passed = models.BooleanField()
+    measured = models.BooleanField(
+        default=True, help_text="False: there was nothing to judge, so it did not pass."
+    )
     reason = models.CharField(max_length=500, blank=True, default="")
     detail = models.JSONField(default=dict)
     is_current = models.BooleanField(default=True)
@@ -209,7 +223,8 @@ class GateResult(models.Model):
         ordering: ClassVar[list[str]] = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.name}: {'passed' if self.passed else 'failed'}"
+        said = "passed" if self.passed else "failed" if self.measured else "not measured"
+        return f"{self.name}: {said}"
 
 
 class Alias(models.Model):

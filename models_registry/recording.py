@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,8 +46,7 @@ def record_validation(
     GateResult.objects.filter(version=locked, is_current=True).update(is_current=False)
     results = [_result(locked, gate, evaluation, measured) for gate in gates]
     GateResult.objects.bulk_create(results)
-    passed = is_passed((result.required, result.passed) for result in results)
-    move_validation(locked, Validation.PASSED if passed else Validation.FAILED)
+    move_validation(locked, _validation_of(results))
     audit.record(
         principal=principal,
         action="model_version.validated",
@@ -68,8 +67,17 @@ def restore_validation(version_id: int) -> None:
     if not results:
         move_validation(version, Validation.NOT_RUN)
         return
-    passed = is_passed((result.required, result.passed) for result in results)
-    move_validation(version, Validation.PASSED if passed else Validation.FAILED)
+    move_validation(version, _validation_of(results))
+
+
+def _validation_of(results: Sequence[GateResult]) -> Validation:
+    """Return what results say together: incomplete when nothing failed, but something was not measured."""
+    if is_passed((result.required, result.passed) for result in results):
+        return Validation.PASSED
+    failed = [result for result in results if result.required and not result.passed]
+    if failed and not any(result.measured for result in failed):
+        return Validation.INCOMPLETE
+    return Validation.FAILED
 
 
 def move_validation(version: ModelVersion, to: Validation) -> None:
@@ -105,6 +113,7 @@ def _result(
         value=verdict.value,
         required=gate.required,
         passed=verdict.passed,
+        measured=verdict.measured,
         reason=verdict.reason[:500],
         detail=finite(verdict.detail),
     )

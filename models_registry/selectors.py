@@ -64,6 +64,15 @@ def with_gates_and_aliases(versions: QuerySet[ModelVersion]) -> QuerySet[ModelVe
     )
 
 
+def _upload_of(version: ModelVersion) -> dict[str, Any] | None:
+    """Return who brought a version that was made elsewhere, and what its file said of itself."""
+    if not version.is_uploaded:
+        return None
+    told = {key: value for key, value in version.upload.items() if key != "binding"}
+    by = version.created_by
+    return {**told, "by": by.get_username() if by is not None else "system"}
+
+
 def lineage_of(version: ModelVersion) -> dict[str, Any]:
     """Return where a version comes from and who let it through, as JSON-compatible values."""
     run = version.run
@@ -82,6 +91,7 @@ def lineage_of(version: ModelVersion) -> dict[str, Any]:
             "recipe": version.spec.get("recipe"),
             "split": version.spec.get("split"),
         },
+        "upload": _upload_of(version),
         "run": None
         if run is None
         else {"id": run.pk, "run_id": run.run_id, "status": run.status, "job": run.job_id},

@@ -109,7 +109,7 @@ def report_of(
         runtime_reason=str(version.runtime_report.get("reason", "")),
         inputs=tuple(_inputs(version.signature)),
         output=_output(version.signature),
-        spec=tuple(_facts(version.spec)),
+        spec=tuple(_facts(version.spec or _shown_upload(version.upload))),
         environment=tuple(_facts(version.environment)),
     )
 
@@ -126,6 +126,8 @@ def headline_metric(version: ModelVersion) -> str:
 def gate_line(result: GateResult) -> GateLine:
     """Return what a gate said; a failed one that is not required only warns."""
     failed = "failed" if result.required else "warned"
+    if not result.measured:
+        failed = "not measured"
     return GateLine(
         "passed" if result.passed else failed,
         result.name,
@@ -151,6 +153,13 @@ def _banner(
         failed = [result for result in results if result.required and not result.passed]
         said = "; ".join(f"{result.name}: {result.reason}" for result in failed)
         return Banner("bad", "Did not pass its gates", said or "No required gate was there.")
+    if version.validation == Validation.INCOMPLETE:
+        unknown = "; ".join(one.reason for one in results if one.required and not one.measured)
+        return Banner(
+            "warn",
+            "Not fully measured",
+            f"Nothing failed, but {unknown}. It may be promoted when an administrator lets it through.",
+        )
     if version.validation not in (Validation.PASSED, Validation.WAIVED):
         return Banner("calm", "Not validated", "It may be promoted when its gates have passed.")
     said = (
@@ -191,13 +200,15 @@ def _scores(version: ModelVersion) -> Iterator[ScoreLine]:
 
 def _runtimes(report: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[RuntimeLine]:
     chosen, _, for_missing = str(report.get("chosen", "")).partition("+")
-    for name in ("linear", "onnx", "trees", "native"):
+    for name in ("linear", "onnx", "trees", "native", "uploaded"):
         found = report.get(name)
         if not isinstance(found, Mapping):
             continue
         agreement = found.get("agreement", {})
         if name == "native":
             remark = "scikit-learn itself"
+        elif name == "uploaded":
+            remark = _refused_kinds(found.get("refused", {}))
         elif not found.get("built"):
             remark = str(found.get("reason", "cannot be built"))
         elif chosen == name and for_missing:
@@ -212,6 +223,10 @@ def _runtimes(report: Mapping[str, Any], kinds: Sequence[str]) -> Iterator[Runti
             differences=tuple(_difference(agreement.get(kind)) for kind in kinds),
             remark=remark,
         )
+
+
+def _refused_kinds(refused: Mapping[str, str]) -> str:
+    return "; ".join(f"{kind} rows: {why}" for kind, why in refused.items())
 
 
 def _microseconds(value: float | None) -> str:
@@ -256,6 +271,11 @@ def _facts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, str(len(value)) if name == "features" else ", ".join(map(str, value))
         elif value is not None:
             yield name, str(value)
+
+
+def _shown_upload(upload: Mapping[str, Any]) -> Mapping[str, Any]:
+    shown = ("filename", "producer", "ir_version", "opsets", "operators", "scores_are", "target")
+    return {name: upload[name] for name in shown if upload.get(name)}
 
 
 def _number(value: float | None) -> str:

@@ -35,6 +35,8 @@ def alias_badges(names: Iterable[str]) -> SafeString | str:
 
 def verdict_badge(state: str) -> SafeString:
     """Return passed, failed or warned as a badge."""
+    if state == "not measured":
+        return badge("waived", state)
     return badge("stopped", "warns") if state == "warned" else badge(state)
 
 

@@ -20,9 +20,11 @@ from accounts.principals import Principal
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from models_registry import services
 from models_registry.admin.parts import alias_badges, in_one_line
+from models_registry.admin.uploading import UploadModelAdminMixin
 from models_registry.forms import AliasForm, CommentForm, ReasonForm, RequiredReasonForm
 from models_registry.models import (
     NEXT_STATUSES,
+    NEXT_VALIDATIONS,
     ApprovalRequest,
     ModelVersion,
     Validation,
@@ -38,7 +40,7 @@ Act = Callable[[Principal, ModelVersion, Mapping[str, Any]], str]
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+class ModelVersionAdmin(UploadModelAdminMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     """Trained models with their files, gates and origin."""
 
     project_lookup = "model__project"
@@ -131,7 +133,8 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
         shown = badge(version.status)
         if version.erasure_affected_at is None:
             return shown
-        return format_html("{} {}", shown, badge("cancelled", "trained on erased rows"))
+        how = "measured" if version.is_uploaded else "trained"
+        return format_html("{} {}", shown, badge("cancelled", f"{how} on erased rows"))
 
     @display(description="Validation", ordering="validation")
     def verdict(self, version: ModelVersion) -> SafeString:
@@ -175,7 +178,7 @@ class ModelVersionAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
             "ask_for_approval": is_ready
             and not is_approved
             and ApprovalRequest.Status.OPEN not in asked,
-            "waive": validation is Validation.FAILED,
+            "waive": Validation.WAIVED in NEXT_VALIDATIONS[validation],
             "quarantine": VersionStatus.QUARANTINED in onward and not is_held,
             "release": status is VersionStatus.QUARANTINED,
             "retire": VersionStatus.RETIRED in onward and not is_held,

@@ -116,6 +116,7 @@ class GateResultSerializer(serializers.ModelSerializer[GateResult]):
             "value",
             "required",
             "passed",
+            "measured",
             "reason",
             "at",
         ]
@@ -134,6 +135,9 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
     )
     gates = GateResultSerializer(source="current_results", many=True, read_only=True)
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True)
+    is_uploaded = serializers.BooleanField(
+        read_only=True, help_text="Made elsewhere: its data was measured on, not learnt from."
+    )
 
     class Meta:
         model = ModelVersion
@@ -157,6 +161,7 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
             "dataset_version",
             "erasure_affected_at",
             "erasure_marks",
+            "is_uploaded",
             "seed",
             "created_by",
             "created_at",
@@ -180,6 +185,7 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
             "runtime_report",
             "spec",
             "environment",
+            "upload",
             "lineage",
         ]
         read_only_fields = fields

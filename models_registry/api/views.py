@@ -40,6 +40,7 @@ from models_registry.api.serializers import (
     RegisteredModelSerializer,
     RequiredReasonSerializer,
 )
+from models_registry.api.uploads import UploadModelMixin
 from models_registry.models import (
     ApprovalRequest,
     Gate,
@@ -161,6 +162,7 @@ class RegisteredModelViewSet(
 
 
 class ModelVersionViewSet(
+    UploadModelMixin,
     ProjectScopedMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -260,12 +262,12 @@ class ModelVersionViewSet(
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
     def artifact(self, request: Request, **kwargs: Any) -> HttpResponse:
-        """Return the stored pipeline (a skops file), whose digest was checked."""
+        """Return the stored file (skops; ONNX where it was uploaded), whose digest was checked."""
         version = self.get_object()
         data = default_store().read(version.artifact_digest)
         response = HttpResponse(data, content_type="application/octet-stream")
         response["X-Content-Type-Options"] = "nosniff"
-        name = f"model-version-{version.pk}.skops"
+        name = f"model-version-{version.pk}.{'onnx' if version.is_uploaded else 'skops'}"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         response["ETag"] = f'"{version.artifact_digest}"'
         return response

@@ -44,7 +44,9 @@ def find(subject: Subject, tell: Tell) -> Sequence[Finding]:
                 advice=Advice.MARKED,
                 rows=rows,
                 target=("models_registry.modelversion", str(version.pk)),
-                detail=f"Train it again and retire this one: a model cannot unlearn.{learnt}",
+                detail="It was measured on them, and may have learnt from them where it was made."
+                if version.is_uploaded
+                else f"Train it again and retire this one: a model cannot unlearn.{learnt}",
             )
         )
         sample = _sample_without(version, subject)

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -27,6 +28,7 @@ from models_registry.models import ModelVersion
 from models_registry.recording import record_validation, restore_validation
 from models_registry.runtimes import CannotRun, NativeRuntime, through_the_wire
 from models_registry.signatures import Signature, columns_from_frame
+from models_registry.uploads.measuring import differences, trial_rows
 
 
 def evaluate(context: JobContext) -> Conclude:
@@ -83,7 +85,9 @@ def reference_frame(version: ModelVersion) -> pd.DataFrame:
 def _differences(
     version: ModelVersion, store: BlobStore, context: JobContext
 ) -> tuple[Difference, Difference]:
-    """Return how far the runtime behind the wire and a copy are from the pipeline itself."""
+    """Return how far the runtime behind the wire and a copy are from the model itself."""
+    if version.is_uploaded:
+        return _differences_of_upload(version, store)
     pipeline = load_pipeline(store.read(version.artifact_digest))
     signature = Signature.from_dict(version.signature)
     frame = reference_frame(version).head(PARITY_ROWS)
@@ -103,6 +107,18 @@ def _differences(
         lambda: runtime.predict(through_the_wire(rows)),
     )
     return wire, reload
+
+
+def _differences_of_upload(
+    version: ModelVersion, store: BlobStore
+) -> tuple[Difference, Difference]:
+    signature = Signature.from_dict(version.signature)
+    rows = (
+        columns_from_frame(signature, reference_frame(version).head(PARITY_ROWS))
+        if version.reference_digest
+        else trial_rows(signature, np.random.default_rng(version.seed))
+    )
+    return differences(load_version(version, store), lambda: load_version(version, store), rows)
 
 
 def _unusable(error: DomainError) -> Difference:

@@ -26,12 +26,15 @@ class GateVerdict:
         The number that it looked at; None when there was none, and then the gate did not pass.
     reason
         The comparison in words, for the reader.
+    measured
+        Whether there was something to judge; what was not measured has not passed.
     """
 
     passed: bool
     value: float | None
     reason: str
     detail: Mapping[str, Any] = field(default_factory=dict)
+    measured: bool = True
 
 
 def decide(spec: GateSpec, measured: Measurements) -> GateVerdict:
@@ -59,7 +62,7 @@ def is_passed(verdicts: Iterable[tuple[bool, bool]]) -> bool:
 def _metric(spec: GateSpec, measured: Measurements) -> GateVerdict:
     value = _number(measured.metrics.get(spec.metric))
     if value is None:
-        return GateVerdict(False, None, f"'{spec.metric}' was not measured")
+        return GateVerdict(False, None, f"'{spec.metric}' was not measured", measured=False)
     if spec.comparison == "gte":
         passed = value >= spec.threshold - ROUNDING
     else:
@@ -71,7 +74,9 @@ def _baseline(spec: GateSpec, measured: Measurements) -> GateVerdict:
     value = _number(measured.metrics.get(spec.metric))
     naive = _number(measured.baseline_metrics.get(spec.metric))
     if value is None or naive is None:
-        return GateVerdict(False, value, f"'{spec.metric}' was not measured for both")
+        return GateVerdict(
+            False, value, f"'{spec.metric}' was not measured for both", measured=False
+        )
     if spec.metric not in HIGHER_IS_BETTER:
         return GateVerdict(False, value, f"whether more '{spec.metric}' is better is not known")
     gain = value - naive if HIGHER_IS_BETTER[spec.metric] else naive - value

@@ -17,9 +17,12 @@ from models_registry.runtimes.proof import (
 )
 from models_registry.runtimes.recipes import FittedRecipe, Parts
 from models_registry.runtimes.trees import TreeRuntime
+from models_registry.runtimes.uploaded import Binding, BoundInput, RowsNotComputed, UploadedRuntime
 
 __all__ = [
     "Agreement",
+    "Binding",
+    "BoundInput",
     "CannotRun",
     "FittedRecipe",
     "LinearRuntime",
@@ -27,10 +30,12 @@ __all__ = [
     "OnnxRuntime",
     "Parts",
     "Preparation",
+    "RowsNotComputed",
     "Runtime",
     "RuntimeChoice",
     "Scores",
     "TreeRuntime",
+    "UploadedRuntime",
     "choose_runtime",
     "compare",
     "convert",

@@ -90,7 +90,7 @@ def choose_runtime(
     kinds = proof_rows(signature, real, rng)
     one_row = real.take(slice(0, 1))
     report: dict[str, Any] = {
-        "native": {"microseconds_per_row": _microseconds(native, one_row)},
+        "native": {"microseconds_per_row": microseconds_of(native, one_row)},
         "kinds": {kind: rows.row_count for kind, rows in kinds.items()},
     }
     chosen: Runtime = native
@@ -107,8 +107,8 @@ def choose_runtime(
         found = agreements(native, candidate, kinds)
         report[name] = {
             "built": True,
-            "agreement": _shown(found),
-            "microseconds_per_row": _microseconds(candidate, one_row),
+            "agreement": shown_agreements(found),
+            "microseconds_per_row": microseconds_of(candidate, one_row),
         }
         disagreeing = [kind for kind, one in found.items() if not one.is_equal]
         if disagreeing:
@@ -116,7 +116,7 @@ def choose_runtime(
             other = _for_missing(fast, parts)
             candidate = parts.behind(ExceptMissing(fast, other))
             found = agreements(native, candidate, kinds)
-            report[name]["agreement_except_missing"] = _shown(found)
+            report[name]["agreement_except_missing"] = shown_agreements(found)
             if not all(one.is_equal for one in found.values()):
                 continue
             reason = f"{name} agrees; rows with missing numbers go to {_SPOKEN[other.name]}"
@@ -184,7 +184,8 @@ def _candidates(
     yield "trees", lambda: (TreeRuntime(pipeline, signature), None)
 
 
-def _shown(agreements: Mapping[str, Agreement]) -> dict[str, Any]:
+def shown_agreements(agreements: Mapping[str, Agreement]) -> dict[str, Any]:
+    """Return agreements by kind of rows as JSON-compatible values."""
     return {
         kind: {
             "rows": one.rows,
@@ -196,7 +197,7 @@ def _shown(agreements: Mapping[str, Agreement]) -> dict[str, Any]:
     }
 
 
-def _microseconds(runtime: Runtime, row: Columns, seconds: float = 0.1) -> float | None:
+def microseconds_of(runtime: Runtime, row: Columns, seconds: float = 0.1) -> float | None:
     """Return the median time for one row; None without a row."""
     if row.row_count == 0:
         return None

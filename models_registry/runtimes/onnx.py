@@ -57,6 +57,18 @@ def convert(pipeline: Pipeline, width: int) -> bytes:
     return data
 
 
+def open_session(model: bytes) -> Any:
+    """Return a session of onnxruntime with one thread, on the processor."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 class OnnxRuntime:
     """The final estimator in onnxruntime, behind the prepared columns.
 
@@ -81,16 +93,7 @@ class OnnxRuntime:
         return self._session
 
     def _open(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(
-            self._model, options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(self._model)
         # The last output: probabilities of a classifier (its first is the label), value of a regressor.
         self._outputs = [session.get_outputs()[-1].name]
         return session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models_registry.recording import record_validation
+from models_registry.registering import VersionArtifact, register_version
 from models_registry.services.approvals import (
     decide_approval,
     request_approval,
@@ -10,13 +11,9 @@ from models_registry.services.approvals import (
 )
 from models_registry.services.gates import add_gate, change_gate, remove_gate
 from models_registry.services.promotion import promote, remove_alias, rollback
-from models_registry.services.registration import (
-    VersionArtifact,
-    get_or_create_model,
-    register_version,
-    update_model,
-)
+from models_registry.services.registration import get_or_create_model, update_model
 from models_registry.services.statuses import move_version, quarantine, release, retire
+from models_registry.services.uploads import upload_model
 from models_registry.services.validation import request_evaluation, waive
 
 __all__ = [
@@ -38,6 +35,7 @@ __all__ = [
     "retire",
     "rollback",
     "update_model",
+    "upload_model",
     "waive",
     "withdraw_approval",
 ]

@@ -10,13 +10,13 @@ from accounts.principals import Principal
 from core.clock import now
 from core.errors import Conflict, Forbidden, NotFound
 from models_registry.errors import IllegalApprovalMove, SecondPersonNeeded, VersionNotReady
+from models_registry.locking import lock_version
 from models_registry.models import (
     NEXT_APPROVAL_STATUSES,
     ApprovalRequest,
     ModelVersion,
     VersionStatus,
 )
-from models_registry.services.locking import lock_version
 
 Status = ApprovalRequest.Status
 

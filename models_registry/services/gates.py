@@ -9,10 +9,10 @@ from accounts.policy import Permission
 from accounts.principals import Principal
 from core.errors import FieldError, NotFound
 from models_registry.errors import GateExists, GateRefused
+from models_registry.locking import lock_model
 from models_registry.models import Gate, RegisteredModel
 from models_registry.recording import spec_of
 from models_registry.selectors import known_metrics
-from models_registry.services.locking import lock_model
 
 _CONDITION = ("kind", "metric", "comparison", "threshold", "required", "enabled")
 

@@ -18,6 +18,7 @@ from models_registry.errors import (
     VersionNotReady,
     VersionNotValidated,
 )
+from models_registry.locking import lock_model, lock_version
 from models_registry.models import (
     Alias,
     AliasMove,
@@ -28,7 +29,6 @@ from models_registry.models import (
 )
 from models_registry.selectors import CHAMPION, PREVIOUS, current_gate_results
 from models_registry.services.approvals import is_approved
-from models_registry.services.locking import lock_model, lock_version
 
 _ALIAS = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
 _RESERVED = re.compile(rf"^(latest|{PREVIOUS}|v\d+)$", re.IGNORECASE)

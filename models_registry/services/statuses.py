@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
 from models_registry.errors import IllegalVersionMove, VersionInUse
-from models_registry.models import NEXT_STATUSES, ModelVersion, VersionStatus
+from models_registry.locking import lock_version
+from models_registry.models import ModelVersion, VersionStatus
+from models_registry.registering import move_status
 from models_registry.selectors import PREVIOUS
 from models_registry.services.approvals import expire_approvals
-from models_registry.services.locking import lock_version
 
 
 @transaction.atomic
@@ -28,19 +28,7 @@ def move_version(
         The version belongs to another project.
     """
     _, locked = lock_version(principal, version)
-    old = VersionStatus(locked.status)
-    if to not in NEXT_STATUSES[old]:
-        raise IllegalVersionMove(f"A version that is {old.value} cannot become {to.value}.")
-    locked.status = to
-    locked.save(update_fields=["status"])
-    audit.record(
-        principal=principal,
-        action=f"model_version.{to.value}",
-        target=locked,
-        summary=reason,
-        changes={"status": [old.value, to.value]},
-    )
-    return locked
+    return move_status(principal, locked, to, reason)
 
 
 @transaction.atomic

@@ -11,9 +11,9 @@ from core.errors import Invalid
 from jobs import services as job_services
 from jobs.models import Job
 from models_registry.errors import IllegalVersionMove, VersionNotReady
+from models_registry.locking import lock_version
 from models_registry.models import ModelVersion, Validation, VersionStatus
 from models_registry.recording import move_validation
-from models_registry.services.locking import lock_version
 
 _KIND = "evaluate"
 _USABLE = (VersionStatus.READY, VersionStatus.QUARANTINED)

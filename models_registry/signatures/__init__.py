@@ -11,6 +11,7 @@ from models_registry.signatures.arrays import (
     columns_from_matrix,
     columns_from_rows,
 )
+from models_registry.signatures.batches import ReadRows, missing_inputs, read_rows
 from models_registry.signatures.columns import (
     Columns,
     columns_from_frame,
@@ -27,6 +28,7 @@ __all__ = [
     "Field",
     "FieldType",
     "InputRefused",
+    "ReadRows",
     "RowComplaint",
     "Signature",
     "columns_from_arrays",
@@ -38,4 +40,6 @@ __all__ = [
     "decode_instances",
     "encode_instances",
     "infer_signature",
+    "missing_inputs",
+    "read_rows",
 ]

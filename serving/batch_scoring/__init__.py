@@ -1,19 +1,15 @@
 """Scoring many rows at once: Arrow in, Arrow out, no row ever a Python object of its own.
 
-``inputs`` turns rows into what a model takes, ``answers`` puts what it gave beside the columns that are kept,
+``answers`` puts what it gave beside the columns that are kept,
 ``shards`` keeps what is done so far on disk, so that a second attempt goes on where the first one ended.
 """
 
 from serving.batch_scoring.answers import AnswerTable
-from serving.batch_scoring.inputs import ReadRows, missing_inputs, read_rows
 from serving.batch_scoring.shards import Shard, ShardFolder, shards_of
 
 __all__ = [
     "AnswerTable",
-    "ReadRows",
     "Shard",
     "ShardFolder",
-    "missing_inputs",
-    "read_rows",
     "shards_of",
 ]

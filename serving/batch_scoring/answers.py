@@ -10,8 +10,7 @@ import pyarrow as pa
 
 from datasets.schema import Column, ColumnType, Schema
 from models_registry.runtimes import Scores
-from models_registry.signatures import Signature
-from serving.batch_scoring.inputs import ReadRows
+from models_registry.signatures import ReadRows, Signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,11 @@ from jobs.execution import Conclude, JobContext
 from jobs.models import Job, JobStatus
 from models_registry.loading import load_version
 from models_registry.runtimes import Runtime
-from models_registry.signatures import Signature
+from models_registry.signatures import Signature, missing_inputs, read_rows
 from serving.batch_scoring import (
     AnswerTable,
     Shard,
     ShardFolder,
-    missing_inputs,
-    read_rows,
     shards_of,
 )
 from serving.errors import ColumnsDoNotFit

@@ -114,5 +114,6 @@ def _some_rows(signature: Signature) -> Columns:
     """
     numeric = np.zeros((2, len(signature.numeric)))
     numeric[1, [field.nullable for field in signature.numeric]] = np.nan
-    texts = tuple(np.array(["", ""], dtype=object) for _ in signature.text)
+    known = [(field.categories or ("",))[0] for field in signature.text]
+    texts = tuple(np.array([value, value], dtype=object) for value in known)
     return Columns(signature, numeric, texts, 2)

@@ -16,8 +16,7 @@ from datasets.services import create_dataset
 from jobs.errors import IdempotencyKeyReused
 from jobs.services import enqueue, find_by_key
 from models_registry.models import ModelVersion, VersionStatus
-from models_registry.signatures import Signature
-from serving.batch_scoring import missing_inputs
+from models_registry.signatures import Signature, missing_inputs
 from serving.errors import ColumnsDoNotFit, ModelNotUsable, OutputRefused
 from serving.models import BatchScoring
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets.schema import ColumnType, Schema
-from models_registry.signatures import Columns, Field, Signature
+from models_registry.signatures.columns import Columns
+from models_registry.signatures.signature import Field, Signature
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
