@@ -26,32 +26,48 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("product")
 
-pytest_plugins = ["tests.object_store", "tests.datasets.source_making"]
+pytest_plugins = ["tests.database", "tests.object_store", "tests.datasets.source_making"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+#: Faults wait more than they work: so many of them run at a time, beside the other tests.
+_FAULT_CHAINS = 2
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that chooses the tests which harm real processes."""
+    """Add the options that choose the tests which harm real processes."""
     parser.addoption(
         "--faults",
         action="store_true",
         help="run the tests that kill real processes, and no others",
     )
+    parser.addoption(
+        "--with-faults",
+        action="store_true",
+        help="run all tests, also those that kill real processes",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run faults only when asked; skip what needs the shared data where they are absent."""
+    faults = [item for item in items if item.get_closest_marker("fault")]
+    others = [item for item in items if not item.get_closest_marker("fault")]
     if config.getoption("--faults"):
-        others = [item for item in items if not item.get_closest_marker("fault")]
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item.get_closest_marker("fault")]
+        items[:] = faults
+    elif config.getoption("--with-faults"):
+        # Chains of faults beside whole modules of the others, which fill the time that they wait.
+        for number, item in enumerate(faults):
+            item.add_marker(pytest.mark.xdist_group(f"faults {number % _FAULT_CHAINS + 1}"))
+        for item in others:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+        items[:] = [*faults, *others]
     else:
-        for item in items:
-            if item.get_closest_marker("fault"):
-                item.add_marker(
-                    pytest.mark.skip(reason="kills real processes: run ./mlops test --faults")
-                )
+        for item in faults:
+            item.add_marker(
+                pytest.mark.skip(reason="kills real processes: run ./mlops test --faults")
+            )
     if os.environ.get("DATABASE_URL"):
         # The lane on other services: what uses none of them was shown without them.
         alone = [item for item in items if not _uses_services(item)]
@@ -68,9 +84,7 @@ def _uses_services(item: pytest.Item) -> bool:
     """Whether a test uses the database, directly or through its fixtures, or starts processes that do."""
     names = set(getattr(item, "fixturenames", ()))
     marks = {mark.name for mark in item.iter_markers()}
-    return bool(
-        names & {"db", "transactional_db"} or marks & {"django_db", "fault", "postgres", "process"}
-    )
+    return bool(names & {"db", "transactional_db"} or marks & {"django_db", "postgres", "process"})
 
 
 @pytest.fixture(scope="session")

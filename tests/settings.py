@@ -21,8 +21,5 @@ STORAGES["staticfiles"] = {  # noqa: F405
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 JOB_HEARTBEAT_SECONDS = 1.0
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
-    # A file, so that the processes which some tests start see the same database.
-    DATABASES["default"]["TEST"] = {"NAME": os.environ["MLOPS_HOME"] + "/test.sqlite3"}  # noqa: F405
 # No thread that outlives a test: routes are looked at with each request.
 ROUTING_TICK_SECONDS = 0.0

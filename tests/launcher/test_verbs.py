@@ -63,13 +63,14 @@ def test_manage_passes_everything_on(launcher: ModuleType, handed_over: Handed) 
 def test_tests_do_not_see_the_settings_of_the_caller(
     launcher: ModuleType, handed_over: Handed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("DATABASE_URL", "REDIS_URL", "MLOPS_HOME", "PRODUCTION"):
+    outside = {"DATABASE_URL", "REDIS_URL", "MLOPS_HOME", "PRODUCTION", "PYTHONDONTWRITEBYTECODE"}
+    for name in outside:
         monkeypatch.setenv(name, "something")
     launcher.main(["test", "tests/jobs"])
     command, env = handed_over[0]
     assert command[1:3] == ["-m", "pytest"]
     assert command[-1] == "tests/jobs"
-    assert not {"DATABASE_URL", "REDIS_URL", "MLOPS_HOME", "PRODUCTION"} & set(env)
+    assert not outside & set(env)
     assert env["MLOPS_ENV_FILE"] == os.devnull
 
 
@@ -92,6 +93,10 @@ def test_the_tests_that_kill_processes_are_run_when_asked(
     command, _ = handed_over[0]
     assert command[-2:] == ["--faults", "-q"]
     assert "--faults" in launcher.HELP
+    launcher.main(["test", "--with-faults"])
+    alone, together = (command[command.index("-n") + 1] for command, _ in handed_over)
+    assert int(together) == int(alone) + 2
+    assert handed_over[1][0][-3:] == ["--with-faults", "--dist", "loadgroup"]
 
 
 def test_an_unknown_verb_is_refused_with_the_help(
