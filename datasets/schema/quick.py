@@ -131,7 +131,7 @@ def _numbers(cells: pa.Array) -> QuickRead | None:
     except pa.ArrowInvalid:
         return None
     found = _Bytes.of(cells)
-    if not found.has(b".") or found.has(b"eE"):
+    if not found.has(b".") or found.has(b"eE+"):
         return None
     if not np.isfinite(pc.fill_null(values, 0.0).to_numpy()).all():
         return None

@@ -11,7 +11,7 @@ import polars
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import DomainError
@@ -57,6 +57,7 @@ def _closely(cells: pa.Array, type_: ColumnType) -> Any:
 
 @settings(max_examples=150)
 @given(st.lists(_CELL, min_size=1, max_size=6))
+@example(["+1", "0.0"])
 def test_a_quick_reading_takes_only_what_the_rules_take(cells: list[str | None]) -> None:
     array = pa.array(cells, pa.string())
     for reading in _READINGS:
