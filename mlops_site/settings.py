@@ -197,6 +197,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = MLOPS_HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -591,6 +592,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "The model life cycle",
     "SITE_URL": None,
     "SITE_SYMBOL": "deployed_code",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}site/favicon.svg"}
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "mlops_site.dashboard.dashboard_context",

@@ -111,9 +111,10 @@ class TrainingRunAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
             "title": "Train a model",
             "opts": self.opts,
             "form": form,
+            "button": "Train",
             "back": reverse("admin:training_trainingrun_changelist"),
         }
-        return TemplateResponse(request, "admin/training/train.html", context)
+        return TemplateResponse(request, "admin/form_page.html", context)
 
     def _start(self, request: HttpRequest, form: TrainForm) -> Job | None:
         wanted = form.request()

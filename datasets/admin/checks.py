@@ -176,7 +176,7 @@ class DataCheckAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     ) -> HttpResponse:
         return TemplateResponse(
             request,
-            "admin/datasets/check_form.html",
+            "admin/form_page.html",
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,

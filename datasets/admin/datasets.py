@@ -222,10 +222,11 @@ class DatasetAdmin(
                 return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
         return self._page(
             request,
-            "admin/datasets/upload.html",
+            "admin/form_page.html",
             dataset,
             title=f"Upload to {dataset.name}",
             form=form,
+            button="Upload",
         )
 
     @action(description="Share", url_path="share", permissions=["administer"], icon="share")

@@ -283,13 +283,14 @@ class RowPagesMixin:
                 )
         return TemplateResponse(
             request,
-            "admin/datasets/compare.html",
+            "admin/form_page.html",
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
                 "original": version,
                 "title": f"Compare {version} with an earlier version",
                 "form": form,
+                "button": "Compare",
                 "back": reverse("admin:datasets_datasetversion_change", args=[version.pk]),
             },
         )

@@ -131,13 +131,15 @@ class SqlPagesMixin:
                 return redirect(reverse("admin:datasets_datasetversion_change", args=[version.pk]))
         return TemplateResponse(
             request,
-            "admin/datasets/moment.html",
+            "admin/form_page.html",
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
                 "original": dataset,
                 "title": f"{dataset.name} at a moment",
                 "form": form,
+                "button": "Show the version",
+                "method": "get",
                 "back": reverse("admin:datasets_dataset_change", args=[dataset.pk]),
             },
         )

@@ -43,9 +43,10 @@ class UploadModelAdminMixin:
             "title": "Upload a model",
             "opts": self.opts,
             "form": form,
+            "button": "Upload",
             "back": reverse("admin:models_registry_modelversion_changelist"),
         }
-        return TemplateResponse(request, "admin/models_registry/upload.html", context)
+        return TemplateResponse(request, "admin/form_page.html", context)
 
     def _take(self, request: HttpRequest, form: UploadModelForm) -> Job | None:
         try:

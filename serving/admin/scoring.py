@@ -61,9 +61,10 @@ class BatchScoringAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
             "title": "Score a dataset version",
             "opts": self.opts,
             "form": form,
+            "button": "Score",
             "back": reverse("admin:serving_batchscoring_changelist"),
         }
-        return TemplateResponse(request, "admin/serving/score.html", context)
+        return TemplateResponse(request, "admin/form_page.html", context)
 
     def _ask(self, request: HttpRequest, form: BatchScoringForm) -> BatchScoring | None:
         wanted = form.cleaned_data

@@ -1,0 +1,39 @@
+"""What the pages of all rooms have in common."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+
+
+def test_pages_name_an_icon_of_our_own(client: Client) -> None:
+    page = client.get(reverse("admin:login")).content.decode()
+    named = re.search(r'<link rel="icon" href="/static/([^"]+)" type="image/svg\+xml"', page)
+    assert named is not None
+    assert finders.find(named[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "button"),
+    [
+        ("training_trainingrun", "Train"),
+        ("serving_batchscoring", "Score"),
+        ("models_registry_modelversion", "Upload"),
+        ("datasets_datacheck", "Next"),
+    ],
+)
+def test_pages_that_ask_for_new_work_say_where_they_are_and_what_their_button_does(
+    admin_client: Client, admin_user: User, name: str, button: str
+) -> None:
+    page = admin_client.get(reverse(f"admin:{name}_add")).content.decode()
+    assert reverse(f"admin:{name}_changelist") in page
+    form = re.search(r'<form method="(?:post|get)"[^>]*48rem.*?</form>', page, re.DOTALL)
+    assert form is not None
+    assert button in re.findall(r">\s*([A-Z][\w ]+?)\s*</button>", form[0])
