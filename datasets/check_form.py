@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from unfold.widgets import (
-    UnfoldAdminSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -19,6 +18,7 @@ from datasets.checking.kinds import KINDS, Kind
 from datasets.checking.parameters import Bound, Choice, Number, Parameter, Values
 from datasets.models import Dataset, Severity
 from datasets.models.checks import KIND_CHOICES
+from datasets.parameter_fields import ColumnsField, lines_of, scalar, shown
 from datasets.schema import Schema
 
 _PREFIX = "parameter_"
@@ -55,7 +55,7 @@ class CheckForm(forms.Form):
         given = initial.get("parameters", {})
         for one in kind.parameters:
             self.fields[_PREFIX + one.name] = _field(one)
-            self.initial[_PREFIX + one.name] = _shown(given.get(one.name, one.default))
+            self.initial[_PREFIX + one.name] = shown(given.get(one.name, one.default))
         self.fields["severity"] = forms.ChoiceField(
             choices=Severity.choices,
             initial=Severity.WARNING,
@@ -96,19 +96,12 @@ class CheckForm(forms.Form):
 def _columns_field(kind: Kind, schema: Schema | None, chosen: Any) -> forms.Field:
     needed = kind.fewest_columns > 0
     rest = "" if needed else " None: all that fit."
-    if schema is None:
-        return forms.CharField(
-            required=needed,
-            widget=UnfoldAdminTextInputWidget,
-            help_text=f"Name of the column.{rest}",
-        )
-    fitting = [column.name for column in schema if column.type in kind.types]
-    names = [*fitting, *(name for name in chosen if name not in fitting)]
-    return forms.MultipleChoiceField(
-        choices=[(name, name) for name in names],
+    fitting = [column for column in schema or () if column.type in kind.types]
+    return ColumnsField(
+        offered={column.name: column.type.value for column in fitting},
+        chosen=chosen,
         required=needed,
-        widget=UnfoldAdminSelectMultipleWidget(attrs={"size": min(12, max(3, len(names)))}),
-        help_text=f"Hold Ctrl (or ⌘) to choose several.{rest}",
+        help_text=f"What is asked about.{rest}",
     )
 
 
@@ -127,32 +120,13 @@ def _field(one: Parameter) -> forms.Field:
     return forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget, **common)
 
 
-def _shown(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return "\n".join(_shown(one) for one in value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
 def _read(one: Parameter, text: str) -> Any:
     """Read what was typed as JSON would have it; what cannot be read is left for the service to refuse."""
     if isinstance(one, Values):
-        return [_scalar(line.strip()) for line in text.splitlines() if line.strip()] or None
+        return [scalar(line) for line in lines_of(text)] or None
     if text.strip() == "":
         return None
-    return _scalar(text.strip()) if isinstance(one, Number | Bound) else text
-
-
-def _scalar(text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    return scalar(text.strip()) if isinstance(one, Number | Bound) else text
 
 
 def kind_named(name: str) -> Kind | None:

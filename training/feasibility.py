@@ -8,10 +8,9 @@ from typing import Any
 from core.errors import FieldError
 from datasets.errors import RecipeRefused
 from datasets.models import DatasetVersion, RecipeRevision
-from datasets.recipes import build_steps, plan_of
+from datasets.recipes import build_steps, kinds_of_types, plan_of
 from datasets.schema import Role
 from training.errors import SplitRefused
-from training.execution import kinds_of_types
 from training.splits import SplitPolicy
 from training.splits.grouped import FEWEST_GROUPS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datasets.recipes.reading import (
     build_steps,
     checked_steps,
+    columns_at,
     needed_columns,
     plan_of,
     plans_of,
@@ -13,7 +14,14 @@ from datasets.recipes.reading import (
 )
 from datasets.recipes.recipe import RecipeTransformer
 from datasets.recipes.steps import STEP_KINDS, Step
-from datasets.recipes.values import Kind, Values, as_float32, moment_texts, values_as
+from datasets.recipes.values import (
+    Kind,
+    Values,
+    as_float32,
+    kinds_of_types,
+    moment_texts,
+    values_as,
+)
 
 __all__ = [
     "STEP_KINDS",
@@ -24,6 +32,8 @@ __all__ = [
     "as_float32",
     "build_steps",
     "checked_steps",
+    "columns_at",
+    "kinds_of_types",
     "moment_texts",
     "needed_columns",
     "plan_of",

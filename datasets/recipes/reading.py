@@ -88,6 +88,24 @@ def plans_of(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> list[Plan]:
     return plans
 
 
+def columns_at(
+    written: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind]
+) -> list[dict[str, Kind]]:
+    """Return the columns that each step meets, as far as they can be known before the steps are complete.
+
+    A step that is not valid (yet) is passed over: the next one meets what it would have met.
+    """
+    plan = Plan.of(kinds)
+    met = []
+    for position, one in enumerate(written):
+        met.append({name: column.kind for name, column in plan.columns.items()})
+        try:
+            plan = build_steps([one])[0].plan(plan, position)
+        except (RecipeRefused, StepProblem):
+            continue
+    return met
+
+
 def needed_columns(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> frozenset[str]:
     """Return the columns of the data that the steps look at or that reach the end.
 

@@ -27,6 +27,9 @@ class Kind(StrEnum):
     MOMENT = "moment"
 
 
+_KINDS_OF_TYPES: Mapping[str, Kind] = {"string": Kind.TEXT, "timestamp": Kind.MOMENT}
+
+
 @dataclass(frozen=True, slots=True)
 class Values:
     """n rows as columns.
@@ -83,6 +86,11 @@ def kinds_of(values: Values, moments: Iterable[str] = ()) -> dict[str, Kind]:
     """Return the kind of each column; text says by itself not whether it is a moment."""
     named = frozenset(moments)
     return {name: _kind(column, name in named) for name, column in values.columns.items()}
+
+
+def kinds_of_types(types: Mapping[str, str]) -> dict[str, Kind]:
+    """Return the kind that a recipe sees in a column of each type of a dataset's schema."""
+    return {name: _KINDS_OF_TYPES.get(kind, Kind.NUMBER) for name, kind in types.items()}
 
 
 def _kind(column: Array, is_moment: bool) -> Kind:

@@ -10,7 +10,6 @@ from training.execution.job import (
     train,
     train_failed,
 )
-from training.execution.preparing import kinds_of_types
 from training.execution.spec import TrainingSpec
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "TrainingSpec",
     "declared_schema_of",
     "fit_version",
-    "kinds_of_types",
     "record_fitted",
     "store_files",
     "train",

@@ -20,8 +20,6 @@ from training.errors import FeaturesRefused
 from training.execution.spec import TrainingSpec
 from training.pipeline import ColumnChoice, DroppedColumn, choose_columns
 
-_KINDS: Mapping[str, Kind] = {"string": Kind.TEXT, "timestamp": Kind.MOMENT}
-
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -41,11 +39,6 @@ class Prepared:
     choice: ColumnChoice
     moments: tuple[str, ...]
     steps: tuple[dict[str, Any], ...] = ()
-
-
-def kinds_of_types(types: Mapping[str, str]) -> dict[str, Kind]:
-    """Return the kind that a recipe sees in a column of each type of a dataset's schema."""
-    return {name: _KINDS.get(kind, Kind.NUMBER) for name, kind in types.items()}
 
 
 def prepare_columns(spec: TrainingSpec, frame: pd.DataFrame, types: Mapping[str, str]) -> Prepared:
