@@ -60,6 +60,7 @@ class Task(models.TextChoices):
 
     CLASSIFICATION = "classification", "Classification"
     REGRESSION = "regression", "Regression"
+    ANOMALY = "anomaly", "Anomaly detection"
 
 
 class RegisteredModel(models.Model):
@@ -127,6 +128,10 @@ class ModelVersion(models.Model):
     seed = models.BigIntegerField(default=0)
     spec = models.JSONField(default=dict)
     environment = models.JSONField(default=dict)
+    decision = models.JSONField(
+        default=dict,
+        help_text="The threshold of its decisions, how it was chosen and what it does; empty without one.",
+    )
     upload = models.JSONField(
         default=dict,
         help_text="What an uploaded file said of itself and how its tensors are bound; empty when trained here.",

@@ -38,6 +38,7 @@ class VersionArtifact:
     spec: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     upload: Mapping[str, Any] = field(default_factory=dict)
+    decision: Mapping[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -76,6 +77,7 @@ def register_version(
         spec=dict(artifact.spec),
         environment=dict(artifact.environment),
         upload=dict(artifact.upload),
+        decision=dict(artifact.decision),
         created_by_id=principal.user_id,
     )
     audit.record(

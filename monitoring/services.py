@@ -17,7 +17,7 @@ from accounts.principals import Principal
 from core.clock import now
 from core.errors import FieldError, Invalid, NotFound
 from jobs.models import Job
-from models_registry.models import ModelVersion
+from models_registry.models import ModelVersion, Task
 from monitoring import execution
 from monitoring.errors import IllegalAlertMove, TooManyLabels, WindowRefused
 from monitoring.models import (
@@ -145,6 +145,10 @@ def _checked(value: Any, version: ModelVersion | None) -> Any:
     if version is None:
         raise ValueError("the model version of this prediction is gone")
     classes = version.signature.get("classes")
+    if version.task == Task.ANOMALY:
+        if value not in (0, 1) or isinstance(value, float):
+            raise ValueError("true (an anomaly) or false was expected")
+        return bool(value)
     if classes is None:
         if (
             isinstance(value, bool)

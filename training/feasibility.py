@@ -9,6 +9,7 @@ from core.errors import FieldError
 from datasets.errors import RecipeRefused
 from datasets.models import DatasetVersion, RecipeRevision
 from datasets.recipes import build_steps, kinds_of_types, plan_of
+from datasets.recipes.steps.target_encoding import TargetEncoding
 from datasets.schema import Role
 from training.errors import SplitRefused
 from training.splits import SplitPolicy
@@ -19,15 +20,26 @@ _FEWEST_MOMENTS = 10
 
 
 def check_recipe(
-    revision: RecipeRevision, features: Sequence[str], types: Mapping[str, str]
+    revision: RecipeRevision,
+    features: Sequence[str],
+    types: Mapping[str, str],
+    *,
+    has_target: bool = True,
 ) -> None:
     """Raise unless the steps of a revision fit the features.
+
+    Parameters
+    ----------
+    has_target
+        Whether there is a target that a step may look at.
 
     Raises
     ------
     RecipeRefused
         Naming the step, as ``recipe.steps[2].columns``.
     """
+    if not has_target:
+        _refuse_target_encoding(revision)
     kinds = kinds_of_types({name: types[name] for name in features})
     try:
         plan_of(build_steps(revision.steps), kinds)
@@ -36,6 +48,16 @@ def check_recipe(
             f"{revision}: {refusal.message}",
             errors=[FieldError(f"recipe.{one.field}", one.message) for one in refusal.errors],
         ) from None
+
+
+def _refuse_target_encoding(revision: RecipeRevision) -> None:
+    """Raise where a recipe would look at true answers, which anomalies are not learnt from."""
+    for at, step in enumerate(revision.steps):
+        if step["kind"] == TargetEncoding.kind:
+            raise RecipeRefused(
+                f"{revision}: anomalies are not learnt from a target that could be encoded.",
+                field=f"recipe.steps[{at}]",
+            )
 
 
 def chosen_split(

@@ -36,7 +36,8 @@ class TrainForm(forms.Form):
     target = forms.CharField(
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="The column to be predicted. Empty: the one with that role in the dataset's schema.",
+        help_text="The column to be predicted. Empty: the one with that role in the dataset's schema. For anomalies: "
+        "the column that says which are known, if any.",
     )
     model = forms.CharField(
         max_length=200,
@@ -56,7 +57,7 @@ class TrainForm(forms.Form):
     estimator = forms.ChoiceField(
         required=False,
         choices=[
-            ("", "default (histogram gradient boosting)"),
+            ("", "default (histogram gradient boosting; isolation forest for anomalies)"),
             *((entry.key, entry.title) for entry in CATALOGUE.values()),
         ],
         widget=UnfoldAdminSelectWidget,
@@ -67,6 +68,13 @@ class TrainForm(forms.Form):
         label="Hyper-parameters",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text='Hyper-parameters that differ from the defaults, e.g. {"max_depth": 6}.',
+    )
+    decision = forms.JSONField(
+        required=False,
+        label="Decision threshold",
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text='How it is chosen, e.g. {"rule": "f1"}, {"rule": "recall", "at_least": 0.9}, {"rule": "cost", '
+        '"false_positive": 1, "false_negative": 5}; for anomalies {"rule": "contamination", "share": 0.05}.',
     )
     seed = forms.IntegerField(
         initial=0, widget=UnfoldAdminDecimalFieldWidget, help_text="Makes the run repeatable."
@@ -140,6 +148,7 @@ class TrainForm(forms.Form):
             "task": values["task"] or None,
             "estimator": values["estimator"] or None,
             "params": values["params"] or {},
+            "decision": values["decision"] or None,
         }
 
 

@@ -25,7 +25,7 @@ class TrainingRun(models.Model):
     registered_model = models.ForeignKey(
         RegisteredModel, on_delete=models.CASCADE, related_name="training_runs"
     )
-    target = models.CharField(max_length=250)
+    target = models.CharField(max_length=250, blank=True)
     features = models.JSONField(default=list)
     task = models.CharField(max_length=16, choices=Task.choices)
     estimator = models.CharField(max_length=64)
@@ -41,6 +41,7 @@ class TrainingRun(models.Model):
         related_name="training_runs",
     )
     split = models.JSONField(default=dict, blank=True)
+    decision = models.JSONField(default=dict, blank=True)
     split_report = models.JSONField(default=dict)
     warnings = models.JSONField(default=list)
     dropped_columns = models.JSONField(default=list)

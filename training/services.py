@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, cast
 
 from django.db import transaction
 
@@ -18,7 +18,9 @@ from experiments import services as experiments
 from jobs import services as job_services
 from jobs.models import Job
 from models_registry import services as registry
+from models_registry.decisions import DecisionRule, RuleRefused
 from models_registry.models import Task
+from models_registry.signatures.signature import Task as TaskName
 from training.errors import DataNotReady, FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import default_estimator, estimator_named, validated_params
 from training.feasibility import check_recipe, chosen_split
@@ -47,6 +49,7 @@ def start_training(
     folds: int = 5,
     recipe: RecipeRevision | None = None,
     split: Mapping[str, Any] | None = None,
+    decision: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Job:
     """Ask for a model to be trained and registered.
@@ -56,13 +59,14 @@ def start_training(
     model
         Name of the registered model; made when it does not exist.
     target
-        The column to be predicted; the one whose role says so, when absent.
+        The column to be predicted; the one whose role says so, when absent. Anomalies need none: a column of
+        true and false (or 1 and 0) that is named says which are known, and is not learnt from.
     features
         Columns to learn from; when absent, all whose role is not target, identifier, subject key or ignored.
     task
-        ``classification`` or ``regression``; inferred from the target's type, when absent.
+        ``classification``, ``regression`` or ``anomaly``; one of the first two by the target's type, when absent.
     estimator
-        A key of the catalogue; histogram gradient boosting, when absent.
+        A key of the catalogue; histogram gradient boosting (an isolation forest for anomalies), when absent.
     seed
         Makes split, folds and estimator repeatable (0 to 2³²-1).
     holdout_fraction
@@ -73,8 +77,14 @@ def start_training(
         ``policy`` (random, stratified, group, time) with ``column`` and ``gap_hours``; by time where the data
         has a timestamp, else by class, when absent.
 
+    decision
+        The rule by which the decision threshold is chosen (:class:`~models_registry.decisions.DecisionRule`); none
+        for classes, a share of 5 % for anomalies, when absent.
+
     Raises
     ------
+    models_registry.decisions.RuleRefused
+        The rule makes no sense, or needs true answers that there are none of.
     DataNotReady, TargetRefused, FeaturesRefused, NotEnoughRows
         The data does not allow it.
     datasets.errors.RecipeRefused, training.errors.SplitRefused
@@ -100,17 +110,16 @@ def start_training(
         raise Invalid("Name the registered model.", field="model")
     _check_numbers(seed, holdout_fraction, folds)
     types = {column["name"]: column["type"] for column in dataset_version.schema["columns"]}
-    target = target or _target_by_role(dataset_version)
-    chosen_task = _task(dataset_version, types, target, task)
+    target, chosen_task = _target_and_task(dataset_version, types, target, task)
+    if decision:
+        _check_rule(dataset_version, chosen_task, target, decision)
     wanted, left_out = _features(dataset_version, types, target, features)
     if (dataset_version.row_count or 0) < FEWEST_ROWS:
         raise NotEnoughRows(
             f"{dataset_version.row_count} rows; at least {FEWEST_ROWS} are needed.",
             field="dataset_version",
         )
-    kind: Literal["classification", "regression"] = (
-        "classification" if chosen_task is Task.CLASSIFICATION else "regression"
-    )
+    kind = cast("TaskName", chosen_task.value)
     policy = chosen_split(
         dataset_version,
         split,
@@ -120,12 +129,15 @@ def start_training(
     if recipe is not None:
         if recipe.recipe.project_id != principal.project_id:
             raise NotFound("There is no such recipe.", field="recipe")
-        check_recipe(recipe, wanted, types)
+        check_recipe(recipe, wanted, types, has_target=chosen_task is not Task.ANOMALY)
     entry = estimator_named(estimator or default_estimator(kind), kind)
     checked = validated_params(entry, params or {})
 
     registered = registry.get_or_create_model(
-        principal=principal, name=model.strip(), task=chosen_task.value
+        principal=principal,
+        name=model.strip(),
+        task=chosen_task.value,
+        knows_anomalies=chosen_task is Task.ANOMALY and bool(target),
     )
     experiment = experiments.get_or_create_experiment(principal=principal, name=model.strip())
     run = experiments.create_run(
@@ -151,6 +163,7 @@ def start_training(
         folds=folds,
         recipe_revision=recipe,
         split=policy.to_dict() if policy is not None else {},
+        decision=dict(decision or {}),
         created_by_id=principal.user_id,
     )
     job = job_services.enqueue(
@@ -195,6 +208,17 @@ def _distinct(version: DatasetVersion, column: str) -> int | None:
     return None
 
 
+def _target_and_task(
+    version: DatasetVersion, types: Mapping[str, str], target: str | None, task: str | None
+) -> tuple[str, Task]:
+    """Return what is to be predicted, and how; anomalies have a target only where it is named."""
+    if task == Task.ANOMALY:
+        _check_known_anomalies(version, types, target or "")
+        return target or "", Task.ANOMALY
+    named = target or _target_by_role(version)
+    return named, _task(version, types, named, task)
+
+
 def _task(
     version: DatasetVersion, types: Mapping[str, str], target: str, wanted: str | None
 ) -> Task:
@@ -227,6 +251,40 @@ def _task(
                 field="target",
             )
     return task
+
+
+def _check_known_anomalies(version: DatasetVersion, types: Mapping[str, str], target: str) -> None:
+    """Refuse a column that does not say of rows whether they are anomalies."""
+    if not target:
+        return
+    if target not in types:
+        raise TargetRefused(
+            f"The data has no column '{target}'; it has {', '.join(list(types)[:20])}.",
+            field="target",
+        )
+    distinct = _distinct(version, target)
+    is_flag = types[target] == "boolean" or (
+        types[target] == "integer" and (distinct is None or distinct <= 2)
+    )
+    if not is_flag:
+        raise TargetRefused(
+            "Whether a row is an anomaly is said by true and false, or 1 and 0; leave the target out where "
+            "nobody knows.",
+            field="target",
+        )
+
+
+def _check_rule(
+    version: DatasetVersion, task: Task, target: str, decision: Mapping[str, Any]
+) -> None:
+    """Refuse a rule for the decision threshold that cannot be followed."""
+    distinct = _distinct(version, target) if task is Task.CLASSIFICATION else None
+    rule = DecisionRule.from_dict(decision, task=task.value, class_count=distinct)
+    if rule.needs_truth and not target:
+        raise RuleRefused(
+            f"The rule '{rule.rule}' needs a target that says which rows are anomalies.",
+            field="decision.rule",
+        )
 
 
 def _features(

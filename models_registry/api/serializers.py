@@ -185,6 +185,7 @@ class ModelVersionDetailSerializer(ModelVersionSerializer):
             "runtime_report",
             "spec",
             "environment",
+            "decision",
             "upload",
             "lineage",
         ]

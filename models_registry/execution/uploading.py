@@ -28,7 +28,12 @@ from datasets.selectors import require_use
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job, JobStatus
 from models_registry.errors import DataNotUsable, DeclarationRefused, ModelRefused
-from models_registry.evaluation import baseline_metrics, metrics_of, reference_table
+from models_registry.evaluation import (
+    anomaly_metrics,
+    baseline_metrics,
+    metrics_of,
+    reference_table,
+)
 from models_registry.gates import Measurements
 from models_registry.models import RegisteredModel
 from models_registry.recording import record_validation
@@ -238,17 +243,27 @@ def _evaluate(
         reference = reference_table(features, [(everything, scores)], seed=_SEED)
         return _Evaluated(columns, {}, {}, reference)
     truth = _truth(table.column(target).to_pylist(), signature)
-    metrics = metrics_of(
+    metrics, naive = _measured(truth, scores, signature)
+    reference = reference_table(
+        features, [(everything, scores)], target=target, truth=truth, seed=_SEED
+    )
+    return _Evaluated(columns, metrics, naive, reference)
+
+
+def _measured(
+    truth: npt.NDArray[np.object_], scores: Scores, signature: Signature
+) -> tuple[dict[str, float | None], dict[str, float | None]]:
+    """Return the metrics of answers, and those of a naive model that knows the shares of these rows."""
+    if signature.task == "anomaly":
+        same = np.zeros(len(truth))
+        return anomaly_metrics(truth, scores.scores[:, 0]), anomaly_metrics(truth, same)
+    found = metrics_of(
         truth=truth,
         labels=scores.labels,
         probabilities=scores.probabilities,
         classes=signature.classes,
     )
-    reference = reference_table(
-        features, [(everything, scores)], target=target, truth=truth, seed=_SEED
-    )
-    naive = baseline_metrics(train=truth, test=truth, classes=signature.classes)
-    return _Evaluated(columns, metrics, naive, reference)
+    return found, baseline_metrics(train=truth, test=truth, classes=signature.classes)
 
 
 def _fitting(context: JobContext, signature: Signature, table: pa.Table) -> pa.Table:
@@ -282,6 +297,13 @@ def _in_batches(context: JobContext, runtime: Runtime, columns: Columns) -> Scor
 def _truth(values: Sequence[Any], signature: Signature) -> npt.NDArray[np.object_]:
     """Return the true answers as the model's classes, or as finite numbers."""
     found = np.empty(len(values), dtype=object)
+    if signature.task == "anomaly":
+        if any(value not in (0, 1) for value in values):
+            raise DataNotUsable(
+                "Whether a row is an anomaly is said by true and false, or 1 and 0.", field="target"
+            )
+        found[:] = [bool(value) for value in values]
+        return found
     if signature.classes is None:
         numbers = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce").to_numpy(
             np.float64

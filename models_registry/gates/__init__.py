@@ -10,6 +10,7 @@ from models_registry.gates.measurements import Difference, Measurements
 from models_registry.gates.spec import (
     DEFAULT_GATES,
     DIRECTIONS,
+    GATES_OF_KNOWN_ANOMALIES,
     HIGHER_IS_BETTER,
     GateSpec,
     SpecProblem,
@@ -18,6 +19,7 @@ from models_registry.gates.spec import (
 __all__ = [
     "DEFAULT_GATES",
     "DIRECTIONS",
+    "GATES_OF_KNOWN_ANOMALIES",
     "HIGHER_IS_BETTER",
     "Difference",
     "GateSpec",

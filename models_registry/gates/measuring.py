@@ -39,6 +39,8 @@ def own_answers(pipeline: Pipeline, signature: Signature, columns: Columns) -> S
     that lists them in another order shows as a difference.
     """
     frame = columns.to_frame()
+    if signature.task == "anomaly":
+        return Scores((-np.asarray(pipeline.score_samples(frame), np.float64)).tolist(), None)
     answers = np.asarray(pipeline.predict(frame))
     if signature.task != "classification":
         return Scores(answers.astype(np.float64).tolist(), None)

@@ -32,6 +32,11 @@ DIRECTIONS: Mapping[str, Mapping[str, bool]] = {
         "max_error": False,
         "mape": False,
     },
+    "anomaly": {
+        "roc_auc": True,
+        "average_precision": True,
+        "stability": True,
+    },
 }
 
 #: In which direction a metric improves, whatever the task.
@@ -123,4 +128,11 @@ DEFAULT_GATES: Mapping[str, tuple[GateSpec, ...]] = {
         GateSpec("metric", "r2", "gte", 0.1),
         *_SAME_ANSWERS,
     ),
+    "anomaly": (GateSpec("metric", "stability", "gte", 0.5), *_SAME_ANSWERS),
 }
+
+#: What comes on top where some anomalies are known: ranked better than by chance, and well enough.
+GATES_OF_KNOWN_ANOMALIES: tuple[GateSpec, ...] = (
+    GateSpec("baseline", "average_precision", "lte", 0.0),
+    GateSpec("metric", "roc_auc", "gte", 0.6),
+)

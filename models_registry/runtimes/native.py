@@ -35,4 +35,7 @@ class NativeRuntime:
             if self._signature.task == "classification":
                 probabilities = np.asarray(self._pipeline.predict_proba(frame), dtype=np.float64)
                 return scores_of_probabilities(self._signature, probabilities)
+            if self._signature.task == "anomaly":
+                scores = np.asarray(self._pipeline.score_samples(frame), dtype=np.float64)
+                return scores_of_values(-scores)  # scikit-learn's are high for what is usual
             return scores_of_values(np.asarray(self._pipeline.predict(frame), dtype=np.float64))

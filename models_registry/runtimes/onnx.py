@@ -40,7 +40,11 @@ def convert(pipeline: Pipeline, width: int) -> bytes:
     from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 
     model = pipeline[-1]
-    options = {id(model): {"zipmap": False}} if hasattr(model, "classes_") else None
+    options: dict[int, dict[str, bool]] | None = None
+    if hasattr(model, "classes_"):
+        options = {id(model): {"zipmap": False}}
+    elif hasattr(model, "score_samples"):
+        options = {id(model): {"score_samples": True}}
     try:
         with warnings.catch_warnings():
             # The converter passes NumPy's integers where onnx deprecates them; the proof judges the result.
@@ -94,7 +98,8 @@ class OnnxRuntime:
 
     def _open(self) -> Any:
         session = open_session(self._model)
-        # The last output: probabilities of a classifier (its first is the label), value of a regressor.
+        # The last output: probabilities of a classifier (its first is the label), value of a regressor, and
+        # what ``score_samples`` of a detector of anomalies gives.
         self._outputs = [session.get_outputs()[-1].name]
         return session
 
@@ -103,6 +108,8 @@ class OnnxRuntime:
         session = self._ready_session()
         (result,) = session.run(self._outputs, {_INPUT: self._preparation.apply(columns)})
         numbers = np.asarray(result, dtype=np.float64)
+        if self._signature.task == "anomaly":
+            return scores_of_values(-numbers.reshape(-1))  # high is what is usual
         if self._signature.task == "regression":
             return scores_of_values(numbers.reshape(-1))
         return scores_of_probabilities(self._signature, numbers)

@@ -15,7 +15,7 @@ from models_registry.runtimes.base import FloatArray, Scores, no_scores
 from models_registry.runtimes.onnx import open_session
 from models_registry.signatures import Columns, Signature
 
-Meaning = Literal["probability", "logit", "value"]
+Meaning = Literal["probability", "logit", "value", "anomaly", "normality"]
 
 
 class RowsNotComputed(Invalid):
@@ -57,7 +57,8 @@ class Binding:
         Keys of the scores, in order, where they come as a map for each row; empty where they are a tensor.
     meaning
         Whether scores are probabilities, logits (then the softmax of them is taken, or of one per row the
-        logistic function), or a regressor's values.
+        logistic function), a regressor's values, or scores that are high for what is unusual or for what is
+        usual (then they are negated).
     """
 
     inputs: tuple[BoundInput, ...]
@@ -145,7 +146,8 @@ class UploadedRuntime:
             raise RowsNotComputed(f"The model cannot compute these rows: {said}") from error
         numbers = self._numbers(found[0], count)
         if self._signature.classes is None:
-            return Scores(numbers[:, 0].tolist(), None)
+            values = -numbers[:, 0] if self._binding.meaning == "normality" else numbers[:, 0]
+            return Scores(values.tolist(), None)
         probabilities = self._probabilities(numbers)
         if not self._binding.labels:
             best = probabilities.argmax(axis=1).tolist()

@@ -9,14 +9,22 @@ from django.db import transaction
 from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
-from models_registry.gates import DEFAULT_GATES
+from models_registry.gates import DEFAULT_GATES, GATES_OF_KNOWN_ANOMALIES
 from models_registry.locking import lock_model
 from models_registry.models import Gate, RegisteredModel
 
 
 @transaction.atomic
-def get_or_create_model(*, principal: Principal, name: str, task: str) -> RegisteredModel:
-    """Return the project's model of this name; a new one gets the default gates of its task."""
+def get_or_create_model(
+    *, principal: Principal, name: str, task: str, knows_anomalies: bool = False
+) -> RegisteredModel:
+    """Return the project's model of this name; a new one gets the default gates of its task.
+
+    Parameters
+    ----------
+    knows_anomalies
+        Whether anomalies are known that versions can be measured on.
+    """
     principal.require(Permission.EDIT)
     model, created = RegisteredModel.objects.get_or_create(
         project_id=principal.project_id,
@@ -32,7 +40,10 @@ def get_or_create_model(*, principal: Principal, name: str, task: str) -> Regist
                 comparison=spec.comparison,
                 threshold=spec.threshold,
             )
-            for spec in DEFAULT_GATES[task]
+            for spec in (
+                *DEFAULT_GATES[task],
+                *(GATES_OF_KNOWN_ANOMALIES if knows_anomalies else ()),
+            )
         )
         audit.record(principal=principal, action="model.created", target=model, summary=name)
     return model

@@ -114,7 +114,10 @@ def _ask(
         if earlier is not None:
             upload = str(earlier.arguments.get("upload", upload))  # all else must be the same
     registered = get_or_create_model(
-        principal=principal, name=wishes["model_name"], task=wishes["task"]
+        principal=principal,
+        name=wishes["model_name"],
+        task=wishes["task"],
+        knows_anomalies=wishes["task"] == Task.ANOMALY and bool(wishes["target"]),
     )
     job = job_services.enqueue(
         principal=principal,

@@ -14,7 +14,7 @@ from datasets.schema.limits import UNLIMITED
 
 FieldType = Literal["number", "integer", "boolean", "string"]
 FieldFormat = Literal["date-time"]
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "anomaly"]
 ClassLabel = str | int | bool
 
 #: A text column with more distinct values than this keeps no list of its categories.
@@ -63,7 +63,7 @@ class Signature:
     inputs
         The input columns, in the order in which the pipeline was fitted.
     classes
-        The labels of a classifier, in the order of its probabilities; None for a regressor.
+        The labels of a classifier, in the order of its probabilities; None for other tasks.
     output_name
         The name of the target.
     """

@@ -241,11 +241,18 @@ def _classes(
 
 def _meaning(task: Task, scores: Mapping[str, Any], declared: Declaration) -> Meaning:
     said = declared.scores_are
+    if task == "anomaly":
+        if said == "anomaly" or said == "normality":
+            return said
+        raise _refused(
+            "outputs.scores_are",
+            "Say whether scores are high for what is unusual ('anomaly') or for what is usual ('normality').",
+        )
     if task != "classification":
         if said not in (None, "value"):
             raise _refused("outputs.scores_are", f"A {task} has values, not a {said}.")
         return "value"
-    if said == "value":
+    if said in ("value", "anomaly", "normality"):
         raise _refused("outputs.scores_are", "A classification has probabilities or logits.")
     if said is not None:
         return said

@@ -16,7 +16,7 @@ from models_registry.errors import DeclarationRefused
 from models_registry.signatures import FieldType
 from models_registry.uploads.limits import MOST_COLUMNS
 
-ScoresAre = Literal["probability", "logit", "value"]
+ScoresAre = Literal["probability", "logit", "value", "anomaly", "normality"]
 
 _KEYS = frozenset({"inputs", "classes", "output_name", "outputs"})
 _INPUT_KEYS = frozenset({"name", "type", "nullable", "categories", "description"})

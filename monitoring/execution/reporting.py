@@ -81,7 +81,7 @@ def drift_report(context: JobContext) -> Conclude:
         frame.rename(columns={PREDICTION_COLUMN: shown}) for frame in (reference, current)
     )
     if shown in reference.columns:
-        numeric[shown] = signature.task == "regression"
+        numeric[shown] = signature.classes is None
     context.progress(0.3, "comparing columns")
     result = compare_windows(
         reference,
@@ -171,6 +171,7 @@ def _performance(
         if signature.classes is None
         else [probabilities[index] for index in known],
         classes=signature.classes,
+        finds_anomalies=signature.task == "anomaly",
     )
 
 

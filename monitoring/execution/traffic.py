@@ -118,6 +118,8 @@ def _table(endpoint: Endpoint, rows: pd.DataFrame) -> pa.Table:
         raise TrafficUnusable(
             "The endpoint has no champion that was trained here; it says what the columns are."
         )
+    if not champion.spec["target"]:
+        raise TrafficUnusable(f"{champion} was trained without a target that labels could be of.")
     features = Signature.from_dict(champion.signature).names
     taken = {PREDICTED_AT, ARRIVED_AT} & {*features, champion.spec["target"]}
     if taken:

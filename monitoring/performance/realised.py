@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models_registry.evaluation import metrics_of
+from models_registry.evaluation import anomaly_metrics, metrics_of
 
 #: With fewer labels no metric is given.
 FEWEST_LABELS = 20
@@ -51,6 +51,7 @@ def realised_performance(
     labels: Sequence[Any],
     probabilities: Sequence[Sequence[float]] | None,
     classes: Sequence[Any] | None,
+    finds_anomalies: bool = False,
 ) -> Performance:
     """Return the performance of the n predictions whose truth is known.
 
@@ -62,9 +63,15 @@ def realised_performance(
         What was true and what was predicted, n of each.
     probabilities
         n × number of classes, in the order of ``classes``; None for a regressor.
+    finds_anomalies
+        Whether the predictions are anomaly scores, and the truth says whether there was one.
     """
     if len(truth) < FEWEST_LABELS:
         return Performance(predictions, len(truth), {})
+    if finds_anomalies:
+        flags = np.asarray(truth, dtype=object)
+        ranked = anomaly_metrics(flags, np.asarray(labels, dtype=np.float64))
+        return Performance(predictions, len(truth), ranked)
     values = metrics_of(
         truth=np.asarray(truth, dtype=object if classes is not None else np.float64),
         labels=labels,

@@ -15,7 +15,7 @@ from datasets import lake
 from datasets.models import Use
 from datasets.selectors import require_use
 from jobs.execution import JobContext
-from models_registry.models import ModelVersion
+from models_registry.models import ModelVersion, Task
 from models_registry.signatures import Signature
 from monitoring.models import Alert
 from monitoring.selectors import labelled_predictions
@@ -128,6 +128,10 @@ def read_request(context: JobContext) -> Request:
     champion = selectors.champion_of(policy)
     if champion is None or champion.dataset_version is None or not champion.spec:
         raise NothingToRetrain("The endpoint has no champion that was trained here.")
+    if champion.task == Task.ANOMALY:
+        raise NothingToRetrain(
+            f"{champion} finds anomalies; no right answers can judge a challenger."
+        )
     require_use(context.principal, champion.dataset_version.dataset, Use.TRAIN)
     return Request(
         policy=policy,

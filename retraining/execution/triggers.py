@@ -12,6 +12,7 @@ from core.clock import now
 from core.errors import DomainError
 from jobs.models import Job
 from jobs.services import enqueue, find_by_key
+from models_registry.models import Task
 from monitoring.models import Alert
 from retraining import selectors
 from retraining.errors import NothingToRetrain, RetrainingUnderWay
@@ -59,6 +60,11 @@ def start(
     champion = selectors.champion_of(locked)
     if champion is None:
         raise NothingToRetrain("The endpoint's model has no champion yet; promote a version first.")
+    if champion.task == Task.ANOMALY:
+        raise NothingToRetrain(
+            f"{champion} finds anomalies: no right answers say whether a challenger is better. Train a new "
+            "version on newer rows and promote it by hand."
+        )
     if champion.dataset_version is None or not champion.spec:
         raise NothingToRetrain(
             f"{champion} was not trained here from a dataset version; it cannot be trained again."

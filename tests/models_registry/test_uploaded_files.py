@@ -92,6 +92,19 @@ def test_a_regressor_gives_what_the_library_gives() -> None:
     np.testing.assert_array_equal(np.array(found.labels), own.reshape(-1).astype(np.float64))
 
 
+def test_scores_of_anomalies_are_turned_round_where_high_is_usual() -> None:
+    with pytest.raises(DeclarationRefused, match=r"'anomaly'.*'normality'"):
+        bound(files.regressor(), "anomaly")
+    answers = {}
+    for meaning in ("anomaly", "normality"):
+        signature, binding = bound(
+            files.regressor(), "anomaly", {"outputs": {"scores_are": meaning}}
+        )
+        runtime = UploadedRuntime(signature, files.regressor(), binding)
+        answers[meaning] = runtime.predict(rows_for(signature)).labels
+    assert answers["normality"] == [-one for one in answers["anomaly"]]
+
+
 def test_softmax_and_declared_logits_of_the_same_net_agree() -> None:
     answers = []
     for softmax, declared in ((True, None), (False, {"outputs": {"scores_are": "logit"}})):

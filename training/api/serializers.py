@@ -51,7 +51,8 @@ class TrainingRequestSerializer(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text="The column to be predicted; absent: the one with the role of the target.",
+        help_text="The column to be predicted; absent: the one with the role of the target. For anomalies: the column "
+        "that says which are known, if any.",
     )
     model = serializers.CharField(max_length=200, help_text="Name of the registered model.")
     features = serializers.ListField(
@@ -66,6 +67,14 @@ class TrainingRequestSerializer(serializers.Serializer[Any]):
     holdout_fraction = serializers.FloatField(required=False, default=0.2)
     folds = serializers.IntegerField(required=False, default=5)
     recipe = RecipeChoiceSerializer(required=False, allow_null=True, default=None)
+    decision = serializers.DictField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="How the decision threshold is chosen: rule f1; cost with false_positive and false_negative; "
+        "precision or recall with at_least; fixed with threshold; for anomalies contamination with share "
+        "(5 %, when absent).",
+    )
     split = SplitPolicySerializer(
         required=False,
         allow_null=True,
@@ -85,6 +94,9 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
     )
     split = serializers.DictField(
         read_only=True, help_text="The policy; empty: by class where the classes are large enough."
+    )
+    decision = serializers.DictField(
+        read_only=True, help_text="The rule of the decision threshold; empty: the usual one."
     )
     split_report = serializers.DictField(
         read_only=True,
@@ -111,6 +123,7 @@ class TrainingRunSerializer(serializers.ModelSerializer[TrainingRun]):
             "recipe",
             "split",
             "split_report",
+            "decision",
             "warnings",
             "dropped_columns",
             "job",

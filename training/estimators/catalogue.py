@@ -12,16 +12,17 @@ from typing import Any, Literal
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from core.errors import FieldError
+from models_registry.signatures.signature import Task
 from training.errors import EstimatorUnknown, HyperparameterRefused
 from training.estimators.parameters import Choice, Number, Parameter, WholeNumber
 
-Task = Literal["classification", "regression"]
 Family = Literal["linear", "forest", "boosting"]
 
 
@@ -74,6 +75,11 @@ def _boosting_regressor(params: Mapping[str, Any], seed: int) -> HistGradientBoo
     return HistGradientBoostingRegressor(random_state=seed, early_stopping=False, **params)
 
 
+def _isolation_forest(params: Mapping[str, Any], seed: int) -> IsolationForest:
+    samples = params["max_samples"] or "auto"
+    return IsolationForest(random_state=seed, n_jobs=1, **{**params, "max_samples": samples})
+
+
 CATALOGUE: Mapping[str, Estimator] = {
     entry.key: entry
     for entry in (
@@ -121,6 +127,25 @@ CATALOGUE: Mapping[str, Estimator] = {
             ),
             {"classification": _boosting_classifier, "regression": _boosting_regressor},
         ),
+        Estimator(
+            "isolation_forest",
+            "Isolation forest",
+            "forest",
+            (
+                WholeNumber("n_estimators", 100, 1, 2000, "Number of trees."),
+                WholeNumber(
+                    "max_samples",
+                    None,
+                    2,
+                    100_000,
+                    "Rows that each tree is grown on; 256 when absent.",
+                ),
+                Number(
+                    "max_features", 1.0, 0.01, 1.0, "Share of the columns that each tree looks at."
+                ),
+            ),
+            {"anomaly": _isolation_forest},
+        ),
     )
 }
 
@@ -128,9 +153,10 @@ CATALOGUE: Mapping[str, Estimator] = {
 def default_estimator(task: Task) -> str:
     """Return the estimator that is trained when none is asked for.
 
-    Histogram gradient boosting: it takes missing values and unscaled columns as they are.
+    Histogram gradient boosting: it takes missing values and unscaled columns as they are. For anomalies an
+    isolation forest: it keeps no row that it learnt from.
     """
-    wanted = CATALOGUE["hist_gradient_boosting"]
+    wanted = CATALOGUE["isolation_forest" if task == "anomaly" else "hist_gradient_boosting"]
     assert task in wanted.build
     return wanted.key
 

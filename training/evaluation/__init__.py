@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from training.evaluation.plots import plots_of
+from training.evaluation.plots import anomaly_plots, plots_of
 
-__all__ = ["plots_of"]
+__all__ = ["anomaly_plots", "plots_of"]

@@ -24,12 +24,7 @@ def plots_of(
     """Return the data of each picture by name: curves, matrices and bars."""
     plots: dict[str, dict[str, Any]] = {}
     if importances:
-        ranked = sorted(importances.items(), key=lambda item: -item[1])[:_BARS]
-        plots["importance"] = {
-            "kind": "bars",
-            "labels": [name for name, _ in ranked],
-            "values": [value for _, value in ranked],
-        }
+        plots["importance"] = _importance(importances)
     if classes is None:
         plots["predicted_against_true"] = _scatter(truth.astype(np.float64), labels)
         return plots
@@ -44,14 +39,47 @@ def plots_of(
     return plots
 
 
-def _curves(
+def anomaly_plots(
+    *,
+    truth: npt.NDArray[np.object_],
+    scores: npt.NDArray[np.float64],
+    importances: dict[str, float],
+) -> dict[str, dict[str, Any]]:
+    """Return the data of pictures of anomaly scores.
+
+    Parameters
+    ----------
+    truth
+        Shape (n,): True, False, or None where it is not known.
+    """
+    plots: dict[str, dict[str, Any]] = {}
+    if importances:
+        plots["importance"] = _importance(importances)
+    counts, edges = np.histogram(scores, bins=_BARS)
+    plots["scores"] = _curve(
+        (edges[:-1] + edges[1:]) / 2, counts / max(len(scores), 1), "score", "share of rows", ""
+    )
+    known = np.array([one is not None for one in truth], dtype=bool)
+    flags = np.array([bool(one) for one in truth[known]], dtype=bool)
+    if flags.any() and not flags.all():
+        plots.update(_ranking(flags, scores[known]))
+    return plots
+
+
+def _importance(importances: dict[str, float]) -> dict[str, Any]:
+    ranked = sorted(importances.items(), key=lambda item: -item[1])[:_BARS]
+    return {
+        "kind": "bars",
+        "labels": [name for name, _ in ranked],
+        "values": [value for _, value in ranked],
+    }
+
+
+def _ranking(
     positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]
 ) -> dict[str, dict[str, Any]]:
     false_rate, true_rate, _ = m.roc_curve(positive, score)
     precision, recall, _ = m.precision_recall_curve(positive, score)
-    edges = np.quantile(score, np.linspace(0, 1, 11)[1:-1])
-    bins = np.searchsorted(edges, score)
-    seen = [index for index in range(10) if (bins == index).any()]
     return {
         "roc_curve": _curve(
             false_rate,
@@ -61,6 +89,17 @@ def _curves(
             f"AUC {m.auc(false_rate, true_rate):.4f}",
         ),
         "precision_recall": _curve(recall[::-1], precision[::-1], "recall", "precision", ""),
+    }
+
+
+def _curves(
+    positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]
+) -> dict[str, dict[str, Any]]:
+    edges = np.quantile(score, np.linspace(0, 1, 11)[1:-1])
+    bins = np.searchsorted(edges, score)
+    seen = [index for index in range(10) if (bins == index).any()]
+    return {
+        **_ranking(positive, score),
         "calibration": _curve(
             np.array([score[bins == index].mean() for index in seen]),
             np.array([positive[bins == index].mean() for index in seen]),

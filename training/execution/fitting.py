@@ -13,26 +13,26 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from datasets.schema import ColumnType, Schema, coerce_array
-from models_registry.evaluation import baseline_metrics, metrics_of, reference_table
+from models_registry.decisions import Decision, DecisionRule, usual_rule
+from models_registry.evaluation import reference_table
 from models_registry.execution import Candidate, ValidationOutcome, validate
 from models_registry.runtimes import NativeRuntime, Scores
-from models_registry.signatures import Signature, columns_from_frame, infer_signature
+from models_registry.signatures import Columns, Signature, columns_from_frame, infer_signature
 from training.errors import FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import build_estimator, estimator_named, validated_params
-from training.evaluation import plots_of
+from training.execution.deciding import choose_decision, decision_metrics
+from training.execution.judging import Judge, judge_of
 from training.execution.preparing import Prepared, prepare_columns
 from training.execution.spec import TrainingSpec
 from training.limits import FEWEST_ROWS, MOST_CLASSES
-from training.pipeline import fit_pipeline, leakage_suspects
+from training.pipeline import fit_pipeline
 from training.splits import Splitter
 
 Progress = Callable[[float, str, str], None]
 
-_IMPORTANCE_ROWS = 1_000
 _PACKAGES = ("scikit-learn", "numpy", "pandas", "skops", "skl2onnx", "onnxruntime")
 
 
@@ -64,6 +64,7 @@ class FittedVersion:
     split_report: dict[str, Any]
     environment: dict[str, str]
     outcome: ValidationOutcome
+    decision: Decision | None = None
 
 
 def fit_version(
@@ -115,52 +116,51 @@ def fit_version(
         digest = ""
     prepared = prepare_columns(spec, frame, types or {})
     chosen, choice = prepared.frame, prepared.choice
-    warnings.extend(leakage_suspects(frame, target, choice.features))
     classes = _classes(spec, target[train_rows])
+    judge = judge_of(spec, target, classes)
+    warnings.extend(judge.leakage_suspects(frame, choice.features))
+    rule = _rule_of(spec, classes)
     signature = infer_signature(
         chosen,
         task=spec.task,
         classes=classes,
-        output_name=spec.target,
+        output_name=spec.target or spec.task,
         moments=prepared.moments,
     )
     if declared is not None:
         signature = signature.declared_by(declared)
     columns = columns_from_frame(signature, chosen)
     model_frame = columns.to_frame()
-    encoded = _encoded(target, classes)
-    fitter = _Fitter(spec, signature, prepared)
-
-    folds: list[dict[str, float | None]] = []
-    out_of_sample: list[tuple[npt.NDArray[np.intp], Scores]] = []
-    pairs = list(splitter.folds(train_rows, folds=spec.folds, seed=spec.seed))
-    if not pairs:
-        warnings.append("There are too few rows of a class for a cross-validation.")
-    for number, (fold_train, fold_test) in enumerate(pairs, start=1):
-        tell(0.05 + 0.5 * (number - 1) / len(pairs), "cross-validating", f"fold {number}")
-        learnt, tested = train_rows[fold_train], train_rows[fold_test]
-        if classes is not None and len(set(target[learnt].tolist())) < len(classes):
-            continue
-        pipeline = fitter.fit(model_frame.iloc[learnt], encoded[learnt])
-        scores = NativeRuntime(pipeline, signature).predict(columns.take(tested))
-        out_of_sample.append((tested, scores))
-        folds.append(_measured(target[tested], scores, classes))
-    tell(0.55, "fitting", "")
-    pipeline = fitter.fit(model_frame.iloc[train_rows], encoded[train_rows])
-    tell(0.7, "evaluating", "")
     held = columns.take(test_rows)
-    scores = NativeRuntime(pipeline, signature).predict(held)
-    out_of_sample.append((test_rows, scores))
-    metrics = _measured(target[test_rows], scores, classes)
-    baseline = baseline_metrics(train=target[train_rows], test=target[test_rows], classes=classes)
-    importances = _importances(spec, pipeline, model_frame.iloc[test_rows], encoded[test_rows])
-    plots = plots_of(
-        truth=target[test_rows],
-        labels=scores.labels,
-        probabilities=scores.probabilities,
-        classes=classes,
-        importances=importances,
+    fitter = _Fitter(spec, signature, prepared, model_frame, judge.fitted_on)
+
+    crosswise = _cross_validate(
+        list(splitter.folds(train_rows, folds=spec.folds, seed=spec.seed)),
+        fitter,
+        judge,
+        columns,
+        train_rows=train_rows,
+        held=held,
+        tell=tell,
     )
+    if not crosswise.pairs:
+        warnings.append("There are too few rows of a class for a cross-validation.")
+    tell(0.55, "fitting", "")
+    pipeline = fitter.fit(train_rows)
+    tell(0.7, "evaluating", "")
+    scores = NativeRuntime(pipeline, signature).predict(held)
+    answers = (test_rows, scores)
+    decision = choose_decision(rule, signature, judge, of_folds=crosswise.answers, held_out=answers)
+    if rule is not None and decision is None:
+        warnings.append(f"No decision threshold does what the rule '{rule.rule}' asks for.")
+    metrics = {
+        **judge.metrics(test_rows, scores),
+        **judge.metrics_beside(scores, crosswise.of_held),
+        **decision_metrics(decision),
+    }
+    baseline = judge.baseline(train_rows, test_rows)
+    importances = judge.importances(pipeline, model_frame, test_rows)
+    plots = judge.plots(test_rows, scores, importances)
     tell(0.8, "validating", "choosing a runtime")
     outcome = validate(
         Candidate(
@@ -179,19 +179,31 @@ def fit_version(
         signature=signature,
         metrics=metrics,
         baseline=baseline,
-        cross_validated=_mean_of(folds),
-        fold_metrics=tuple(folds),
+        cross_validated=_mean_of(crosswise.metrics),
+        fold_metrics=tuple(crosswise.metrics),
         plots=plots,
         warnings=tuple(dict.fromkeys(warnings)),
         dropped=tuple({"column": one.column, "reason": one.reason} for one in choice.dropped),
         reference=reference_table(
-            chosen, out_of_sample, target=spec.target, truth=target, seed=spec.seed
+            chosen,
+            [*crosswise.answers, answers],
+            target=spec.target,
+            truth=target if spec.target else None,
+            seed=spec.seed,
         ),
         split_digest=digest,
         split_report=report,
         environment=_environment(),
         outcome=outcome,
+        decision=decision,
     )
+
+
+def _rule_of(spec: TrainingSpec, classes: Sequence[Any] | None) -> DecisionRule | None:
+    if spec.decision is None:
+        return usual_rule(spec.task)
+    count = None if classes is None else len(classes)
+    return DecisionRule.from_dict(spec.decision, task=spec.task, class_count=count)
 
 
 def _keep_silent(*_: object) -> None:
@@ -201,26 +213,81 @@ def _keep_silent(*_: object) -> None:
 class _Fitter:
     """Builds and fits pipelines that differ in their rows only."""
 
-    def __init__(self, spec: TrainingSpec, signature: Signature, prepared: Prepared) -> None:
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        signature: Signature,
+        prepared: Prepared,
+        frame: pd.DataFrame,
+        target: npt.NDArray[Any] | None,
+    ) -> None:
         self._spec = spec
-        self._signature = signature
+        self.signature = signature
         self._prepared = prepared
+        self._frame = frame
+        self._target = target
         self._entry = estimator_named(spec.estimator, spec.task)
         self._params = validated_params(self._entry, spec.params)
         build_estimator(self._entry, spec.task, self._params, spec.seed)
 
-    def fit(self, frame: pd.DataFrame, target: npt.NDArray[Any]) -> Pipeline:
+    def fit(self, rows: npt.NDArray[np.intp]) -> Pipeline:
         return fit_pipeline(
             self._entry,
-            frame,
-            target,
+            self._frame.iloc[rows],
+            None if self._target is None else self._target[rows],
             task=self._spec.task,
             params=self._params,
             seed=self._spec.seed,
-            signature=self._signature,
+            signature=self.signature,
             steps=self._prepared.steps,
             moments=self._prepared.moments,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Crosswise:
+    """What a cross-validation gave.
+
+    Attributes
+    ----------
+    answers
+        Rows of each fold with their answers.
+    of_held
+        What the model of each fold says of the rows that were held out; only where the judge asks for it.
+    """
+
+    pairs: int
+    answers: tuple[tuple[npt.NDArray[np.intp], Scores], ...]
+    metrics: tuple[dict[str, float | None], ...]
+    of_held: tuple[Scores, ...]
+
+
+def _cross_validate(
+    pairs: Sequence[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]],
+    fitter: _Fitter,
+    judge: Judge,
+    columns: Columns,
+    *,
+    train_rows: npt.NDArray[np.intp],
+    held: Columns,
+    tell: Progress,
+) -> _Crosswise:
+    """Fit on each fold's rows and answer the others; folds that lack a class are left out."""
+    answers: list[tuple[npt.NDArray[np.intp], Scores]] = []
+    metrics: list[dict[str, float | None]] = []
+    of_held: list[Scores] = []
+    for number, (fold_train, fold_test) in enumerate(pairs, start=1):
+        tell(0.05 + 0.5 * (number - 1) / len(pairs), "cross-validating", f"fold {number}")
+        learnt, tested = train_rows[fold_train], train_rows[fold_test]
+        if not judge.can_learn_from(learnt):
+            continue
+        runtime = NativeRuntime(fitter.fit(learnt), fitter.signature)
+        scores = runtime.predict(columns.take(tested))
+        answers.append((tested, scores))
+        metrics.append(judge.metrics(tested, scores))
+        if judge.compares_models:
+            of_held.append(runtime.predict(held))
+    return _Crosswise(len(pairs), tuple(answers), tuple(metrics), tuple(of_held))
 
 
 def _typed(table: pa.Table, types: Mapping[str, str] | None) -> pa.Table:
@@ -242,6 +309,14 @@ def _labelled(
     if missing:
         raise FeaturesRefused(f"The data has no column '{missing[0]}'.", field="features")
     frame = table.select(list(spec.columns)).to_pandas()
+    by = frame[spec.split.column] if spec.split is not None and spec.split.column else None
+    if spec.task == "anomaly":
+        if len(frame) < FEWEST_ROWS:
+            raise NotEnoughRows(f"{len(frame)} rows; at least {FEWEST_ROWS} are needed.")
+        truth = _known_anomalies(spec, frame)
+        by_class = bool(spec.target) and spec.split is None  # what is known is rare
+        splitter = Splitter.of(spec.split, truth, by_class=by_class, column=by)
+        return frame[list(spec.features)], truth, splitter
     has_target = frame[spec.target].notna().to_numpy()
     if not has_target.all():
         warnings.append(f"{int((~has_target).sum()):,} rows without a target were left out.")
@@ -266,8 +341,25 @@ def _labelled(
     return frame[list(spec.features)], target, splitter
 
 
+def _known_anomalies(spec: TrainingSpec, frame: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Return True, False, or None where it is not known which."""
+    found = np.full(len(frame), None, dtype=object)
+    if not spec.target:
+        return found
+    for row, value in enumerate(frame[spec.target].tolist()):
+        if value is None or value != value:  # NaN differs from itself
+            continue
+        if value not in (0, 1):
+            raise TargetRefused(
+                f"Whether a row is an anomaly is said by true and false, or 1 and 0; there is {value!r}.",
+                field="target",
+            )
+        found[row] = bool(value)
+    return found
+
+
 def _classes(spec: TrainingSpec, target: npt.NDArray[np.object_]) -> list[Any] | None:
-    if spec.task == "regression":
+    if spec.task != "classification":
         return None
     classes = sorted(set(target.tolist()))
     if len(classes) < 2:
@@ -282,21 +374,6 @@ def _classes(spec: TrainingSpec, target: npt.NDArray[np.object_]) -> list[Any] |
     return classes
 
 
-def _encoded(target: npt.NDArray[np.object_], classes: Sequence[Any] | None) -> npt.NDArray[Any]:
-    """Return the target as an estimator wants it: plain NumPy text, integers, truths or floats."""
-    if classes is None:
-        return target.astype(np.float64)
-    return np.array(target.tolist())
-
-
-def _measured(
-    truth: npt.NDArray[np.object_], scores: Scores, classes: Sequence[Any] | None
-) -> dict[str, float | None]:
-    return metrics_of(
-        truth=truth, labels=scores.labels, probabilities=scores.probabilities, classes=classes
-    )
-
-
 def _mean_of(folds: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Return mean and standard deviation over the folds as ``cv_<metric>`` and ``cv_<metric>_std``."""
     summary: dict[str, float | None] = {}
@@ -305,28 +382,6 @@ def _mean_of(folds: Sequence[Mapping[str, float | None]]) -> dict[str, float | N
         summary[f"cv_{name}"] = float(np.mean(values)) if values else None
         summary[f"cv_{name}_std"] = float(np.std(values)) if values else None
     return summary
-
-
-def _importances(
-    spec: TrainingSpec, pipeline: Pipeline, frame: pd.DataFrame, target: npt.NDArray[Any]
-) -> dict[str, float]:
-    """Return by how much the score falls when a column is shuffled, on up to 1,000 held-out rows."""
-    rows = slice(0, _IMPORTANCE_ROWS)
-    scoring = "neg_log_loss" if spec.task == "classification" else "r2"
-    if spec.task == "classification" and len(np.unique(target[rows])) < len(pipeline.classes_):
-        scoring = "accuracy"
-    result = permutation_importance(
-        pipeline,
-        frame.iloc[rows],
-        target[rows],
-        n_repeats=2,
-        random_state=spec.seed,
-        scoring=scoring,
-    )
-    return {
-        str(name): float(value)
-        for name, value in zip(frame.columns, result.importances_mean, strict=True)
-    }
 
 
 def _environment() -> dict[str, str]:

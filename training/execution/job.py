@@ -116,6 +116,7 @@ def spec_of(row: TrainingRun) -> TrainingSpec:
         folds=row.folds,
         recipe=None if row.recipe_revision is None else row.recipe_revision.pinned(),
         split=SplitPolicy.from_dict(row.split) if row.split else None,
+        decision=row.decision or None,
     )
 
 
@@ -195,6 +196,7 @@ def record_fitted(
             seed=fitted.spec.seed,
             spec=fitted.spec.to_dict(),
             environment=fitted.environment,
+            decision=fitted.decision.to_dict() if fitted.decision is not None else {},
         ),
     )
     return registry.record_validation(
@@ -215,6 +217,7 @@ def _params(fitted: FittedVersion) -> dict[str, object]:
         "split_sha256": fitted.split_digest or "given rows",
         **{f"split.{name}": value for name, value in fitted.split_report.items() if value != ""},
         **_recipe_params(spec),
+        **{f"decision.{name}": value for name, value in (spec.decision or {}).items()},
         **{f"params.{name}": value for name, value in spec.params.items()},
     }
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
+from models_registry.signatures.signature import Task
 from training.splits import SplitPolicy
-
-Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +19,10 @@ class TrainingSpec:
     recipe
         The revision of a recipe: ``recipe`` and ``revision`` (ids), ``name``, ``number``, ``sha256`` and its
         ``steps``.
+    target
+        Empty for anomalies that nobody knows.
+    decision
+        The rule that the decision threshold is chosen by; None for none.
     split
         None stands for a split by class where the classes are large enough, and a random one else.
     """
@@ -34,12 +37,13 @@ class TrainingSpec:
     folds: int = 5
     recipe: Mapping[str, Any] | None = None
     split: SplitPolicy | None = None
+    decision: Mapping[str, Any] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the data that the training reads, each once."""
         by = [self.split.column] if self.split is not None and self.split.column else []
-        return tuple(dict.fromkeys([*self.features, self.target, *by]))
+        return tuple(dict.fromkeys([*self.features, *([self.target] if self.target else []), *by]))
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -54,6 +58,7 @@ class TrainingSpec:
             "params": dict(self.params),
             "recipe": None if self.recipe is None else dict(self.recipe),
             "split": None if self.split is None else self.split.to_dict(),
+            "decision": None if self.decision is None else dict(self.decision),
         }
 
     @classmethod

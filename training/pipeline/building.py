@@ -15,8 +15,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from datasets.recipes import RecipeTransformer
 from models_registry.signatures import Signature, infer_signature
+from models_registry.signatures.signature import Task
 from training.estimators import Estimator, build_estimator
-from training.estimators.catalogue import Task
 
 #: A one-hot encoder keeps this many categories of a column; rarer ones share one place.
 _MOST_CATEGORIES = 100
@@ -45,7 +45,7 @@ def build_pipeline(
 def fit_pipeline(
     entry: Estimator,
     frame: pd.DataFrame,
-    target: npt.NDArray[Any],
+    target: npt.NDArray[Any] | None,
     *,
     task: Task,
     params: Mapping[str, Any],

@@ -1,0 +1,19 @@
+"""From a score to a yes or no: how a threshold is chosen, and what was measured at it."""
+
+from __future__ import annotations
+
+from models_registry.decisions.choosing import Quality, choose_threshold, quality_at
+from models_registry.decisions.decision import Decision, decided, scores_to_decide
+from models_registry.decisions.rules import DecisionRule, RuleRefused, usual_rule
+
+__all__ = [
+    "Decision",
+    "DecisionRule",
+    "Quality",
+    "RuleRefused",
+    "choose_threshold",
+    "decided",
+    "quality_at",
+    "scores_to_decide",
+    "usual_rule",
+]
