@@ -1,0 +1,1 @@
+"""The programs of an exported folder; they are copied as they stand, and run there."""

@@ -1,0 +1,52 @@
+"""The files of a bundle: their digests are checked before one of them is opened."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import orjson
+
+from models_registry.artifacts import load_pipeline
+from models_registry.runtimes import load_runtime
+from models_registry.signatures import Signature
+from serving.standalone.digests import check_digests
+from serving.standalone.model import StandaloneModel
+
+DESCRIPTION = "bundle.json"
+
+
+def load_model(folder: Path) -> StandaloneModel:
+    """Return the model of a bundle: digests first, then the files, then one answer to warm it.
+
+    The pipeline is opened against the fixed list of trusted types, never the one that its file declares.
+
+    Raises
+    ------
+    BundleDamaged
+        A file does not have its digest.
+    core.errors.DomainError
+        The pipeline asks for types that are not trusted.
+    models_registry.runtimes.CannotRun
+        The runtime cannot be built from the files.
+    """
+    check_digests(folder)
+    described = orjson.loads((folder / DESCRIPTION).read_bytes())
+    signature = Signature.from_dict(orjson.loads((folder / "model/signature.json").read_bytes()))
+    onnx = folder / "model/model.onnx"
+    runtime = load_runtime(
+        name=described["runtime"],
+        pipeline=load_pipeline((folder / "model/pipeline.skops").read_bytes()),
+        onnx=onnx.read_bytes() if onnx.exists() else None,
+        signature=signature,
+    )
+    return StandaloneModel(
+        name=described["name"],
+        version_number=described["version"]["number"],
+        described=described["version"],
+        signature=signature,
+        runtime=runtime,
+        runtime_name=described["runtime"],
+        most_bytes=int(os.environ.get("MAX_BODY_BYTES") or described["limits"]["body_bytes"]),
+        most_rows=int(os.environ.get("MAX_ROWS") or described["limits"]["rows"]),
+    )
