@@ -127,6 +127,27 @@ class BlobStore:
             raise BlobCorrupt(f"The file {digest[:12]}… is damaged.", digest=digest)
         return data
 
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """Return the bytes of a blob piece by piece, after all of them were read once to check the digest.
+
+        Raises
+        ------
+        BlobMissing, BlobCorrupt
+            As :meth:`read`; before the first piece.
+        """
+        try:
+            source = self._storage.open(self._name(digest), "rb")
+        except FileNotFoundError:
+            raise BlobMissing(f"The file {digest[:12]}… is missing.", digest=digest) from None
+        found = hashlib.sha256()
+        for chunk in _chunks(source):
+            found.update(chunk)
+        if found.hexdigest() != digest:
+            source.close()
+            raise BlobCorrupt(f"The file {digest[:12]}… is damaged.", digest=digest)
+        source.seek(0)
+        return _closing(source)
+
     def remove(self, digest: str) -> None:
         """Remove a blob that nothing refers to any more; it does not matter whether there is one."""
         self._storage.delete(self._name(digest))
@@ -141,6 +162,13 @@ class BlobStore:
 def _chunks(source: IO[bytes]) -> Iterator[bytes]:
     while chunk := source.read(_CHUNK_BYTES):
         yield chunk
+
+
+def _closing(source: IO[bytes]) -> Iterator[bytes]:
+    try:
+        yield from _chunks(source)
+    finally:
+        source.close()
 
 
 def default_store() -> BlobStore:

@@ -132,6 +132,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "icon": "how_to_reg",
                 "link": reverse_lazy("admin:models_registry_approvalrequest_changelist"),
             },
+            {
+                "title": "Exports",
+                "icon": "ios_share",
+                "link": reverse_lazy("admin:serving_modelexport_changelist"),
+            },
         ],
     },
     {

@@ -377,6 +377,7 @@ JOB_HANDLERS = {
     "retrain": "retraining.execution.retraining.retrain",
     "batch_score": "serving.execution.scoring.score_batch",
     "prediction_retention": "serving.execution.log_retention.apply_log_retention",
+    "export_model": "serving.execution.exporting.export_model",
 }
 JOB_FAILURE_HANDLERS = {
     "compare_versions": "datasets.execution.comparison.compare_failed",
@@ -389,6 +390,7 @@ JOB_FAILURE_HANDLERS = {
     "upload_model": "models_registry.execution.upload_model_failed",
     "retrain": "retraining.execution.retraining.retrain_failed",
     "batch_score": "serving.execution.scoring.score_batch_failed",
+    "export_model": "serving.execution.exporting.export_model_failed",
 }
 JOB_QUEUES = {
     "train": "training",
@@ -396,6 +398,7 @@ JOB_QUEUES = {
     "evaluate": "training",
     "upload_model": "training",
     "batch_score": "training",
+    "export_model": "training",
     "drift_report": "monitoring",
 }
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
@@ -501,6 +504,10 @@ PREDICT_STREAM_BATCH = env.int("PREDICT_STREAM_BATCH", default=1000)
 PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
 #: Stretches of rows that one batch scoring computes at the same time (not for runtimes that hold Python's lock).
 SCORING_THREADS = env.int("SCORING_THREADS", default=2)
+#: The interpreter in which exported servers are tried: one with their framework, where the site has none. Default: its own.
+EXPORT_PYTHON = env.str("EXPORT_PYTHON", default="")
+#: An exported server that does not answer after so many seconds has not started.
+EXPORT_START_SECONDS = env.float("EXPORT_START_SECONDS", default=120.0)
 #: Requests, and instances of them, that wait for shadows in one web process; more are dropped and counted.
 SHADOW_QUEUE_REQUESTS = env.int("SHADOW_QUEUE_REQUESTS", default=256)
 SHADOW_QUEUE_ROWS = env.int("SHADOW_QUEUE_ROWS", default=20_000)
@@ -567,6 +574,9 @@ SPECTACULAR_SETTINGS = {
         "SourceKindEnum": "datasets.models.SourceKind",
         "SourceModeEnum": "datasets.models.SourceMode",
         "SourceRunOutcomeEnum": "datasets.models.RunOutcome",
+        "ExportKindEnum": "serving.models.ModelExport.Kind",
+        "ExportServerEnum": "serving.models.ModelExport.Server",
+        "ExportStatusEnum": "serving.models.ModelExport.Status",
         "RolloutStatusEnum": "serving.models.Rollout.Status",
         "RolloutVerdictEnum": "serving.models.RolloutJudgement.Verdict",
         "FallbackEnum": "serving.models.Endpoint.Fallback",

@@ -129,3 +129,31 @@ class TookTooLong(Unavailable):
 
     code = "took_too_long"
     title = "The prediction took too long"
+
+
+class IllegalExportMove(IllegalMove):
+    """An export's state machine does not know this move."""
+
+    code = "illegal_export_move"
+    title = "The export cannot make this move"
+
+
+class ExportNotReady(Conflict):
+    """The archive is not made yet, or could not be made."""
+
+    code = "export_not_ready"
+    title = "There is no archive to download"
+
+
+class ExportNotPossible(Invalid):
+    """The version cannot be exported in this form."""
+
+    code = "export_not_possible"
+    title = "The version cannot be exported in this form"
+
+
+class ExportDisproved(Invalid):
+    """The archive was made and tried, and does not do what the site does."""
+
+    code = "export_disproved"
+    title = "The archive did not pass its smoke test"

@@ -13,7 +13,7 @@ from datasets.models import DatasetVersion, Use, VersionStatus
 from datasets.selectors import datasets_usable_in
 from models_registry.models import ModelVersion
 from models_registry.models import VersionStatus as ModelStatus
-from serving.models import BatchScoring
+from serving.models import BatchScoring, ModelExport
 
 
 class BatchScoringForm(forms.Form):
@@ -52,3 +52,45 @@ class BatchScoringForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = rows
+
+
+class ExportForm(forms.Form):
+    """Which version, in which form; the service has the last word."""
+
+    model_version = forms.ModelChoiceField(
+        queryset=ModelVersion.objects.none(), widget=UnfoldAdminSelectWidget
+    )
+    target = forms.ChoiceField(
+        label="Form",
+        choices=[
+            (ModelExport.Server.FLASK, "Folder with a server (Flask), Dockerfile and manifests"),
+            (
+                ModelExport.Server.FASTAPI,
+                "Folder with a server (FastAPI), Dockerfile and manifests",
+            ),
+            (ModelExport.Kind.MOBILE, "ONNX for mobile: one float32 graph, also as .ort"),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args: Any, projects: Sequence[Project], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["model_version"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = (
+            ModelVersion.objects.filter(model__project__in=projects, status=ModelStatus.READY)
+            .select_related("model__project")
+            .order_by("-created_at")
+        )
+
+    @property
+    def kind(self) -> str:
+        """The kind of export that was chosen."""
+        chosen: str = self.cleaned_data["target"]
+        return chosen if chosen in ModelExport.Kind.values else ModelExport.Kind.BUNDLE.value
+
+    @property
+    def server(self) -> str:
+        """The framework that was chosen; empty for a form that has no server."""
+        chosen: str = self.cleaned_data["target"]
+        return chosen if chosen in ModelExport.Server.values else ""

@@ -35,6 +35,8 @@ from models_registry.version_report import headline_metric, report_of
 
 #: Where rows are scored: a page of the room above, known by its name only.
 SCORING_PAGE = "admin:serving_batchscoring_add"
+#: Where an archive is asked for, likewise.
+EXPORT_PAGE = "admin:serving_modelexport_add"
 
 Act = Callable[[Principal, ModelVersion, Mapping[str, Any]], str]
 
@@ -64,6 +66,7 @@ class ModelVersionAdmin(UploadModelAdminMixin, ReadOnlyAdminMixin, AskingAdminMi
             "title": "More",
             "items": [
                 "score_rows",
+                "export",
                 "point_alias",
                 "ask_for_approval",
                 "waive",
@@ -174,6 +177,7 @@ class ModelVersionAdmin(UploadModelAdminMixin, ReadOnlyAdminMixin, AskingAdminMi
             "evaluate": status in (VersionStatus.READY, VersionStatus.QUARANTINED)
             and validation is not Validation.RUNNING,
             "score_rows": is_ready,
+            "export": is_ready,
             "point_alias": is_ready,
             "ask_for_approval": is_ready
             and not is_approved
@@ -252,6 +256,12 @@ class ModelVersionAdmin(UploadModelAdminMixin, ReadOnlyAdminMixin, AskingAdminMi
         """Lead to the page that asks which rows."""
         version = get_object_or_404(self.get_queryset(request), pk=object_id)
         return redirect(f"{reverse(SCORING_PAGE)}?model_version={version.pk}")
+
+    @action(description="Export", url_path="export", permissions=["edit"], icon="ios_share")
+    def export(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the page that asks in which form."""
+        version = get_object_or_404(self.get_queryset(request), pk=object_id)
+        return redirect(f"{reverse(EXPORT_PAGE)}?model_version={version.pk}")
 
     @action(description="Point an alias", url_path="alias", permissions=["deploy"], icon="label")
     def point_alias(self, request: HttpRequest, object_id: str) -> HttpResponse:

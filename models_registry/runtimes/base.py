@@ -55,7 +55,8 @@ def scores_of_probabilities(signature: Signature, probabilities: FloatArray) -> 
     """Return the most probable class of each row with the probabilities."""
     classes = signature.classes or ()
     best = probabilities.argmax(axis=1).tolist()
-    return Scores([classes[index] for index in best], probabilities)
+    # Boosting gives its columns one after the other; the codecs write rows.
+    return Scores([classes[index] for index in best], np.ascontiguousarray(probabilities))
 
 
 def scores_of_values(values: FloatArray) -> Scores:

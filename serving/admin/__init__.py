@@ -1,7 +1,14 @@
 """The serving room in the admin."""
 
 from serving.admin.endpoints import DeploymentAdmin, EndpointAdmin
+from serving.admin.exports import ModelExportAdmin
 from serving.admin.rollouts import RolloutAdmin
 from serving.admin.scoring import BatchScoringAdmin
 
-__all__ = ["BatchScoringAdmin", "DeploymentAdmin", "EndpointAdmin", "RolloutAdmin"]
+__all__ = [
+    "BatchScoringAdmin",
+    "DeploymentAdmin",
+    "EndpointAdmin",
+    "ModelExportAdmin",
+    "RolloutAdmin",
+]

@@ -6,6 +6,11 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from serving.api.batch_scorings import BatchScoringViewSet
+from serving.api.exports import (
+    ExportDownloadView,
+    ModelVersionExportsView,
+    ModelVersionExportView,
+)
 from serving.api.predictions import PredictionListView, PredictionView
 from serving.api.rollouts import RolloutViewSet
 from serving.api.streams import PredictStreamView
@@ -30,6 +35,21 @@ urlpatterns = [
         "predictions/<uuid:prediction_id>/lineage/",
         PredictionLineageView.as_view(),
         name="prediction-lineage",
+    ),
+    path(
+        "model-versions/<int:version_id>/exports/",
+        ModelVersionExportsView.as_view(),
+        name="model-version-exports",
+    ),
+    path(
+        "model-versions/<int:version_id>/exports/<int:pk>/",
+        ModelVersionExportView.as_view(),
+        name="model-version-export",
+    ),
+    path(
+        "model-versions/<int:version_id>/exports/<int:pk>/download/",
+        ExportDownloadView.as_view(),
+        name="model-version-export-download",
     ),
     *router.urls,
 ]

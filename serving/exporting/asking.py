@@ -48,7 +48,7 @@ class Apart:
     mismatches
         Values other than numbers, keys and lengths that differ.
     largest_difference
-        Of two numbers, absolute; infinite where one is missing.
+        Of two numbers, relative to max(1, |number|); infinite where some are missing.
     """
 
     mismatches: int
@@ -99,7 +99,8 @@ def _apart(left: Any, right: Any) -> Apart:
         one for one in (left, right) if isinstance(one, int | float) and not isinstance(one, bool)
     ]
     if len(numbers) == 2:
-        return Apart(0, abs(float(left) - float(right)))
+        gap = abs(float(left) - float(right)) / max(1.0, abs(float(left)))
+        return Apart(0, gap)
     return Apart(0 if type(left) is type(right) and left == right else 1, 0.0)
 
 

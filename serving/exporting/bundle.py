@@ -16,6 +16,7 @@ from serving.exporting.manifests import Named, manifests_of
 from serving.exporting.requirements import Requirements, requirements_of
 from serving.exporting.rows import made_up_rows
 from serving.exporting.sources import ROOT, server_sources
+from serving.standalone.files import ESTIMATOR, PIPELINE, SIGNATURE, UPLOADED
 
 FORMAT = 1
 _SCRIPTS = Path(__file__).with_name("scripts")
@@ -35,6 +36,10 @@ class Packed:
     ----------
     described
         ``{"id", "model", "number"}`` of the version, as native answers say it.
+    artifact
+        The pipeline (skops), or the ONNX file that was uploaded; ``binding`` is there with the latter only.
+    onnx
+        The estimator of a pipeline as ONNX, where that is the runtime.
     card
         The model card (Markdown).
     most_bytes, most_rows
@@ -47,7 +52,8 @@ class Packed:
     task: str
     signature: Signature
     runtime: str
-    pipeline: bytes
+    artifact: bytes
+    binding: Mapping[str, Any] | None
     onnx: bytes | None
     card: str
     most_bytes: int
@@ -59,7 +65,7 @@ def bundle_requirements(packed: Packed) -> Requirements:
     return requirements_of(
         server_sources(packed.framework).libraries,
         framework=packed.framework,
-        with_onnx=packed.runtime.startswith("onnx"),
+        with_onnx=packed.onnx is not None or packed.binding is not None,
     )
 
 
@@ -73,15 +79,15 @@ def bundle_files(packed: Packed, requirements: Requirements) -> dict[str, bytes]
         "requirements.txt": requirements.text(),
         "app.py": _script(f"app_{packed.framework}.py"),
         **{name: _script(name) for name in ("plain.py", "serve.py", "healthcheck.py", "verify.py")},
-        "model/pipeline.skops": packed.pipeline,
-        "model/signature.json": _json(packed.signature.to_dict()),
+        PIPELINE if packed.binding is None else UPLOADED: packed.artifact,
+        SIGNATURE: _json(packed.signature.to_dict()),
         "src/LICENSE": (ROOT / "LICENSE").read_bytes(),
         **{f"src/{path}": content for path, content in sources.files.items()},
         **_examples(packed),
         **manifests_of(packed.named),
     }
     if packed.onnx is not None:
-        files["model/model.onnx"] = packed.onnx
+        files[ESTIMATOR] = packed.onnx
     return files
 
 
@@ -103,6 +109,7 @@ def _described(packed: Packed) -> bytes:
             "task": packed.task,
             "runtime": packed.runtime,
             "artifact_sha256": packed.named.artifact_digest,
+            "binding": packed.binding,
             "limits": {"body_bytes": packed.most_bytes, "rows": packed.most_rows},
         }
     )
@@ -140,7 +147,7 @@ A model with a server of its own ({framework}). What the model is, how good it i
     curl -H 'Content-Type: application/json' -d @examples/native.json \\
         http://127.0.0.1:8080/api/v1/endpoints/{named.name}/predict/
 
-The server checks all digests before it opens a file; the pipeline (`skops`) is opened against a fixed list of types.
+The server checks all digests before it opens a file; a pipeline (`skops`) is opened against a fixed list of types.
 `src/` holds the site's own modules: decoding, validation and scoring are the code that answers there.
 {installed}
 | dialect | address | example |

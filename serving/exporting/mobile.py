@@ -3,10 +3,10 @@
 Inputs: ``numbers`` (float32, [n, numeric columns], in the signature's order; NaN is null, truth values are 0 and 1)
 and one tensor of strings ``text_0``, ``text_1``, … ([n]; the empty string is null) for each text column. Outputs:
 ``probabilities`` (float32, [n, classes], in the signature's order) and ``class_index`` (int64, [n]) of a
-classifier; ``value`` (float32, [n]) of a regressor.
+classifier; ``value`` (float32, [n]) of a regressor, or the score of a detector of anomalies.
 
-Imputing, scaling and encoding become operators in front of the estimator that skl2onnx converts. A mean is taken
-away in two float32 steps (its rounded value, then the rest), so that large values, such as times, lose nothing.
+Imputing, scaling and encoding become operators in front of the estimator that skl2onnx converts. Means and scales are
+rounded to float32 first, as scikit-learn does with float32 columns.
 
 Sources: ONNX operators (opset 18; ``ai.onnx.ml`` 3: ``LabelEncoder``); onnxruntime, "ORT model format".
 """
@@ -95,6 +95,7 @@ def mobile_model(pipeline: Pipeline, signature: Signature) -> bytes:
         for at, name in enumerate(node.input):
             if name == source:
                 node.input[at] = prepared
+    before = list(graph.nodes)
     outputs = _outputs(graph, inner.graph.output[-1].name, signature)
     inputs = (
         [helper.make_tensor_value_info(NUMBERS, TensorProto.FLOAT, [None, len(signature.numeric)])]
@@ -105,11 +106,9 @@ def mobile_model(pipeline: Pipeline, signature: Signature) -> bytes:
         helper.make_tensor_value_info(text_input(index), TensorProto.STRING, [None])
         for index in range(len(signature.text))
     ]
-    # The operators after the estimator were collected last.
-    before, after = graph.nodes[: -len(outputs)], graph.nodes[-len(outputs) :]
     made = helper.make_model(
         helper.make_graph(
-            [*before, *inner.graph.node, *after],
+            [*before, *inner.graph.node, *graph.nodes[len(before) :]],
             "pipeline",
             inputs,
             outputs,
@@ -132,11 +131,8 @@ def _numeric(graph: _Graph, block: NumericBlock, index: int) -> str:
         fill = graph.constant(f"{name}_fill", block.fill.reshape(1, -1).astype(np.float32))
         current = graph.add("Where", [missing, fill, current], f"{name}_filled")
     if block.mean is not None:
-        rounded = block.mean.astype(np.float32)
-        rest = (block.mean - rounded).astype(np.float32)
-        for part, values in (("mean", rounded), ("rest", rest)):
-            taken = graph.constant(f"{name}_{part}", values.reshape(1, -1))
-            current = graph.add("Sub", [current, taken], f"{name}_less_{part}")
+        mean = graph.constant(f"{name}_mean", block.mean.reshape(1, -1).astype(np.float32))
+        current = graph.add("Sub", [current, mean], f"{name}_centred")
     if block.scale is not None:
         scale = graph.constant(f"{name}_scale", block.scale.reshape(1, -1).astype(np.float32))
         current = graph.add("Div", [current, scale], f"{name}_scaled")
@@ -172,6 +168,8 @@ def _outputs(graph: _Graph, scores: str, signature: Signature) -> list[Any]:
     from onnx import TensorProto, helper
 
     if signature.classes is None:
+        if signature.task == "anomaly":  # what the estimator gives is high for what is usual
+            scores = graph.add("Neg", [scores], "unusual")
         shape = graph.constant("flat", np.array([-1], dtype=np.int64))
         graph.add("Reshape", [scores, shape], VALUE)
         return [helper.make_tensor_value_info(VALUE, TensorProto.FLOAT, [None])]

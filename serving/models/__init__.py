@@ -1,4 +1,4 @@
-"""Tables of the serving room: endpoints and deployments, counted traffic, rollouts."""
+"""Tables of the serving room: endpoints and deployments, counted traffic, rollouts, batch scorings, exports."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from serving.models.endpoints import (
     RoutingGeneration,
     endpoint_name,
 )
+from serving.models.exports import NEXT_EXPORT_STATUSES, ModelExport
 from serving.models.rollouts import Rollout, RolloutJudgement, RolloutStep
 from serving.models.scoring import BatchScoring
 from serving.models.traffic import TrafficMinute
 
 __all__ = [
+    "NEXT_EXPORT_STATUSES",
     "BatchScoring",
     "Deployment",
     "Endpoint",
+    "ModelExport",
     "Rollout",
     "RolloutJudgement",
     "RolloutStep",

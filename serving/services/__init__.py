@@ -5,6 +5,7 @@ from __future__ import annotations
 from serving.services.deployments import change_weight, end_deployment, start_deployment
 from serving.services.emergencies import fall_back, start_endpoint, stop_endpoint
 from serving.services.endpoints import change_endpoint, create_endpoint, roll_back_endpoint
+from serving.services.exports import export_model_version
 from serving.services.log_policies import change_log_policy
 from serving.services.rollouts import (
     Step,
@@ -28,6 +29,7 @@ __all__ = [
     "create_endpoint",
     "create_rollout",
     "end_deployment",
+    "export_model_version",
     "fall_back",
     "pause_rollout",
     "promote_rollout",

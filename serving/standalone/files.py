@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from models_registry.artifacts import load_pipeline
-from models_registry.runtimes import load_runtime
+from models_registry.runtimes import Binding, Runtime, UploadedRuntime, load_runtime
 from models_registry.signatures import Signature
 from serving.standalone.digests import check_digests
 from serving.standalone.model import StandaloneModel
 
 DESCRIPTION = "bundle.json"
+SIGNATURE = "model/signature.json"
+PIPELINE = "model/pipeline.skops"
+#: The estimator of a pipeline as ONNX, where onnxruntime answers.
+ESTIMATOR = "model/model.onnx"
+#: A graph that was made elsewhere.
+UPLOADED = "model/uploaded.onnx"
 
 
 def load_model(folder: Path) -> StandaloneModel:
-    """Return the model of a bundle: digests first, then the files, then one answer to warm it.
+    """Return the model of a bundle: digests first, then the files.
 
     The pipeline is opened against the fixed list of trusted types, never the one that its file declares.
 
@@ -32,21 +40,27 @@ def load_model(folder: Path) -> StandaloneModel:
     """
     check_digests(folder)
     described = orjson.loads((folder / DESCRIPTION).read_bytes())
-    signature = Signature.from_dict(orjson.loads((folder / "model/signature.json").read_bytes()))
-    onnx = folder / "model/model.onnx"
-    runtime = load_runtime(
-        name=described["runtime"],
-        pipeline=load_pipeline((folder / "model/pipeline.skops").read_bytes()),
-        onnx=onnx.read_bytes() if onnx.exists() else None,
-        signature=signature,
-    )
+    signature = Signature.from_dict(orjson.loads((folder / SIGNATURE).read_bytes()))
     return StandaloneModel(
         name=described["name"],
         version_number=described["version"]["number"],
         described=described["version"],
         signature=signature,
-        runtime=runtime,
+        runtime=_runtime(folder, described, signature),
         runtime_name=described["runtime"],
         most_bytes=int(os.environ.get("MAX_BODY_BYTES") or described["limits"]["body_bytes"]),
         most_rows=int(os.environ.get("MAX_ROWS") or described["limits"]["rows"]),
+    )
+
+
+def _runtime(folder: Path, described: Mapping[str, Any], signature: Signature) -> Runtime:
+    if described["binding"] is not None:
+        binding = Binding.from_dict(described["binding"])
+        return UploadedRuntime(signature, (folder / UPLOADED).read_bytes(), binding)
+    onnx = folder / ESTIMATOR
+    return load_runtime(
+        name=described["runtime"],
+        pipeline=load_pipeline((folder / PIPELINE).read_bytes()),
+        onnx=onnx.read_bytes() if onnx.exists() else None,
+        signature=signature,
     )

@@ -144,6 +144,7 @@ def _crontab(world: World) -> models.Model:
 
 #: Values that cannot be guessed from a field, by the model's label.
 VALUES: Mapping[str, Mapping[str, Any]] = {
+    "serving.modelexport": {"server": "flask"},
     "models_registry.modelversion": {
         "status": "ready",
         "task": "classification",

@@ -80,6 +80,8 @@ NOT_MADE: Mapping[str, str] = {
 ADMIN_NOT_SHOWN: Mapping[str, str] = {
     "admin:datasets_datasetversion_download": "a version that is being built has no rows to hand out",
     "admin:datasets_datasetversion_score": "a version that is being built has no rows to score",
+    "admin:models_registry_modelversion_export": "a version that is pending is not exported",
+    "admin:serving_modelexport_download": "an export that is being made has no archive: tests/serving/exports",
     "admin:models_registry_modelversion_score_rows": "a version that is pending scores nothing",
     "admin:serving_endpoint_prediction": "a prediction is in the log, not in the database: tests/serving/test_search.py",
 }

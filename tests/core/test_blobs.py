@@ -47,9 +47,20 @@ def test_a_flipped_byte_is_noticed(store: BlobStore, lake_home: Path) -> None:
     kept.write_bytes(b"Precious")
     with pytest.raises(BlobCorrupt):
         store.read(blob.digest)
+    with pytest.raises(BlobCorrupt):
+        store.chunks(blob.digest)
 
 
 @pytest.mark.parametrize("digest", ["../../etc/passwd", "", "a" * 63, "A" * 64, "a" * 64])
 def test_what_is_no_stored_digest_is_missing(store: BlobStore, digest: str) -> None:
     with pytest.raises(BlobMissing):
         store.read(digest)
+    with pytest.raises(BlobMissing):
+        store.chunks(digest)
+
+
+def test_a_large_blob_comes_piece_by_piece(store: BlobStore) -> None:
+    data = b"0123456789" * 250_000
+    pieces = list(store.chunks(store.put_bytes(data).digest))
+    assert len(pieces) == 3
+    assert b"".join(pieces) == data

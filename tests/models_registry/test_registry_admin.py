@@ -123,6 +123,7 @@ def test_every_state_has_a_page_and_its_buttons(staff: Staff, make_version: Make
             "quarantine",
             "retire",
             "score-rows",
+            "export",
         },
     }
     for status in VersionStatus:
@@ -148,6 +149,7 @@ def test_buttons_follow_the_role(staff: Staff, make_version: MakeVersion) -> Non
         "evaluate",
         "ask-for-approval",
         "score-rows",
+        "export",
     }
     assert "waive" not in buttons(staff(Role.DEPLOYER), "modelversion", version)
     for name in ("promote", "point_alias", "waive", "quarantine", "release", "retire"):

@@ -1,0 +1,155 @@
+"""Exports in the admin: asked for on a page, downloaded from another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+
+from accounts.admin_asking import AskingAdminMixin
+from accounts.policy import Permission
+from accounts.selectors import visible_projects
+from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar, refusals_as_messages
+from core.errors import DomainError
+from serving import services
+from serving.archives import archive_response
+from serving.export_page import export_page, size_text
+from serving.forms import ExportForm
+from serving.models import ModelExport
+from serving.selectors.exports import archive_of, with_related
+
+_TEXT = (
+    "A job makes the archive and tries it: the server is started and asked in every dialect, and its answers are put "
+    "beside this site's own; a mobile model is loaded again and compared with scikit-learn. What does not pass is not "
+    "given out."
+)
+
+
+@admin.register(ModelExport)
+class ModelExportAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+    """Model versions as files."""
+
+    list_display = ("name", "packed_as", "state", "progress", "size", "created_by", "created_at")
+    list_filter = ("status", "kind", "model_version__model")
+    search_fields = ("model_version__model__name", "digest")
+    actions_detail: ClassVar[list[Any]] = ["download"]
+    change_form_before_template = "admin/serving/export.html"
+    fieldsets = (
+        (
+            "Particulars",
+            {"fields": ("model_version", "kind", "server", "digest", "size", "job")},
+        ),
+        ("Asked for", {"fields": ("project", "created_by", "created_at")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelExport]:
+        return with_related(super().get_queryset(request))
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return self.has_module_permission(request)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the form, and ask for the archive; what is refused is said beside its field."""
+        projects = list(visible_projects(cast("User", request.user)))
+        initial = {"model_version": request.GET.get("model_version")}
+        form = ExportForm(request.POST or None, projects=projects, initial=initial)
+        if request.method == "POST" and form.is_valid():
+            export = self._ask(request, form)
+            if export is not None:
+                messages.success(request, "The archive is being made and tried.")
+                return redirect(reverse("admin:serving_modelexport_change", args=[export.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Export a model version",
+            "opts": self.opts,
+            "form": form,
+            "text": _TEXT,
+            "button": "Export",
+            "back": reverse("admin:serving_modelexport_changelist"),
+        }
+        return TemplateResponse(request, "admin/form_page.html", context)
+
+    def _ask(self, request: HttpRequest, form: ExportForm) -> ModelExport | None:
+        version = form.cleaned_data["model_version"]
+        try:
+            return services.export_model_version(
+                principal=self.principal(request, version.model.project),
+                model_version=version,
+                kind=form.kind,
+                server=form.server,
+            )
+        except DomainError as refusal:
+            form.add_error(None, refusal.message)
+            return None
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Put what was tried before the particulars."""
+        export = self._row(request, object_id)
+        context = dict(extra_context or {})
+        if export is not None:
+            context |= {
+                "export": export,
+                "page": export_page(export),
+                "state": badge(export.status),
+                "again": f"{reverse('admin:serving_modelexport_add')}?model_version={export.model_version_id}",
+            }
+        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+
+    def offered(self, request: HttpRequest, row: ModelExport) -> Collection[str]:
+        """Return the download while there is an archive."""
+        return ["download"] if row.status == ModelExport.Status.READY else []
+
+    def has_look_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self._may_do(request, object_id, Permission.VIEW)
+
+    @action(description="Download", url_path="download", permissions=["look"], icon="download")
+    @refusals_as_messages
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send the archive."""
+        export = get_object_or_404(self.get_queryset(request), pk=object_id)
+        return cast("HttpResponse", archive_response(archive_of(export)))
+
+    @display(description="Export")
+    def name(self, export: ModelExport) -> str:
+        return str(export.model_version)
+
+    @display(description="Form")
+    def packed_as(self, export: ModelExport) -> str:
+        what = export.get_kind_display()
+        return f"{what}, {export.get_server_display()}" if export.server else what
+
+    @display(description="Status")
+    def state(self, export: ModelExport) -> SafeString:
+        return badge(export.status)
+
+    @display(description="Progress")
+    def progress(self, export: ModelExport) -> SafeString | str:
+        if export.status != ModelExport.Status.BUILDING or export.job is None:
+            return "—"
+        return progress_bar(export.job.progress, export.job.stage)
+
+    @display(description="Size")
+    def size(self, export: ModelExport) -> SafeString | str:
+        if not export.size_bytes:
+            return "—"
+        return format_html(
+            '<span class="whitespace-nowrap">{}</span>', size_text(export.size_bytes)
+        )
