@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.db.models import Model
+from django.db.models import Model, TextField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 
 from core.errors import DomainError
 
@@ -70,13 +71,16 @@ _STATE_TONES = {
 
 
 class ModelAdmin(UnfoldModelAdmin):  # type: ignore[misc]  # Unfold carries no types
-    """The base of every admin class: Unfold's look, full width, filters that need no submit."""
+    """The base of every admin class: Unfold's look, full width, filters that need no submit, text that grows."""
 
     list_fullwidth = True
     list_per_page = 50
     compressed_fields = True
     warn_unsaved_form = True
     list_filter_sheet = False
+    formfield_overrides: ClassVar[dict[Any, Any]] = {
+        TextField: {"widget": UnfoldAdminExpandableTextareaWidget}
+    }
 
 
 class ReadOnlyAdminMixin:

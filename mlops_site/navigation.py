@@ -14,6 +14,12 @@ def is_dataset_page(request: HttpRequest) -> bool:
     return request.path.startswith(reverse("admin:datasets_dataset_changelist")) and not is_sql
 
 
+def is_endpoint_page(request: HttpRequest) -> bool:
+    """Whether a page of an endpoint is shown; the search for predictions has an entry of its own."""
+    is_search = request.path.startswith(reverse("admin:serving_endpoint_predictions"))
+    return request.path.startswith(reverse("admin:serving_endpoint_changelist")) and not is_search
+
+
 NAVIGATION: list[dict[str, Any]] = [
     {
         "title": "Overview",
@@ -147,6 +153,7 @@ NAVIGATION: list[dict[str, Any]] = [
                 "title": "Endpoints",
                 "icon": "api",
                 "link": reverse_lazy("admin:serving_endpoint_changelist"),
+                "active": "mlops_site.navigation.is_endpoint_page",
             },
             {
                 "title": "Deployments",

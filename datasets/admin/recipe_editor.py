@@ -28,7 +28,7 @@ from core.errors import DomainError, FieldError
 from datasets import services
 from datasets.errors import RecipeRefused
 from datasets.models import DatasetVersion, Recipe, RecipeRevision
-from datasets.recipe_form import Draft
+from datasets.recipe_form import Draft, json_lines
 from datasets.recipe_previews import RecipePreview, preview_recipe
 from datasets.recipes import STEP_KINDS, Kind, build_steps, kinds_of_types, plan_of
 from datasets.recipes.describing import description_of
@@ -322,7 +322,7 @@ def _named_revision(request: HttpRequest, recipe: Recipe | None) -> dict[str, An
         return None
     return {
         "revision": found,
-        "steps": json.dumps(found.steps, indent=2, ensure_ascii=False),
+        "steps": json_lines(found.steps),
         "is_newest": found == newest_revision(recipe),
     }
 

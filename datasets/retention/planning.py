@@ -116,7 +116,7 @@ def _reasons(
     if ready[:1] == [one.id]:
         reasons.append("the newest ready version")
     if terms.keep_last is not None and place < terms.keep_last:
-        reasons.append(f"one of the newest {terms.keep_last}")
+        reasons.append(f"among the newest {terms.keep_last} that the policy keeps")
     if terms.keep_days is not None and moment - one.created_at < timedelta(days=terms.keep_days):
         reasons.append(f"younger than {terms.keep_days} days")
     if one.hold_reason:

@@ -74,7 +74,8 @@ class RolloutAdmin(AskingAdminMixin, ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if not isinstance(obj, Rollout):
             return self.has_view_permission(request, obj)
-        return self.may(request, obj.endpoint.project, Permission.DEPLOY)
+        is_draft = obj.status == Status.DRAFT  # later nothing is left to be edited
+        return is_draft and self.may(request, obj.endpoint.project, Permission.DEPLOY)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -234,4 +235,8 @@ def _shown(step: RolloutStep) -> tuple[str, str, str]:
     is_present = step.started_at is not None and step.ended_at is None
     mark = "●" if is_present else ("✓" if step.ended_at else "○")
     share = "shadow" if not step.share else f"{step.share:.0%}"
-    return ("font-weight: 600" if is_present else "", mark, f"{share} {step.baking_minutes:g} min")
+    return (
+        "font-weight: 600" if is_present else "",
+        mark,
+        f"{share} for {step.baking_minutes:g} min",
+    )

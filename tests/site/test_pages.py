@@ -37,3 +37,11 @@ def test_pages_that_ask_for_new_work_say_where_they_are_and_what_their_button_do
     form = re.search(r'<form method="(?:post|get)"[^>]*48rem.*?</form>', page, re.DOTALL)
     assert form is not None
     assert button in re.findall(r">\s*([A-Z][\w ]+?)\s*</button>", form[0])
+
+
+def test_the_menu_marks_the_search_for_predictions_and_not_the_endpoints(
+    admin_client: Client, admin_user: User
+) -> None:
+    page = admin_client.get(reverse("admin:serving_endpoint_predictions")).content.decode()
+    marked = re.findall(r'<a href="([^"]+)"[^>]*class="[^"]*\bactive\b', page)
+    assert marked == [reverse("admin:serving_endpoint_predictions")]
