@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.db.models import Model, TextField
+from django.db.models import JSONField, Model, TextField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -79,7 +79,7 @@ class ModelAdmin(UnfoldModelAdmin):  # type: ignore[misc]  # Unfold carries no t
     warn_unsaved_form = True
     list_filter_sheet = False
     formfield_overrides: ClassVar[dict[Any, Any]] = {
-        TextField: {"widget": UnfoldAdminExpandableTextareaWidget}
+        kind: {"widget": UnfoldAdminExpandableTextareaWidget} for kind in (TextField, JSONField)
     }
 
 

@@ -49,6 +49,7 @@ class DeploymentInline(admin.TabularInline):  # type: ignore[type-arg]
     """What answered behind the endpoint, the newest first."""
 
     model = Deployment
+    hide_title = True
     fields = (
         "model_version",
         "role",
@@ -84,8 +85,9 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
     search_fields = ("name", "model__name")
     inlines = (DeploymentInline,)
     change_form_before_template = "admin/serving/endpoint_traffic.html"
-    actions_detail: ClassVar[list[str]] = [
-        *("roll_out", "add_canary", "add_shadow", "fall_back", "stop", "start", "roll_back"),
+    actions_detail: ClassVar[list[Any]] = [
+        *("start", "roll_out", "roll_back", "fall_back"),
+        {"title": "More", "icon": "more_horiz", "items": ["add_canary", "add_shadow", "stop"]},
     ]
     readonly_fields = ("state", "answers", "example", "created_by", "created_at")
 
