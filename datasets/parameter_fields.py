@@ -9,13 +9,20 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, TEXTAREA_CLASSES
+from unfold.widgets import INPUT_CLASSES, TEXTAREA_CLASSES
 
 #: What the name of the field for other columns ends with.
 _OTHERS = "-others"
-_BOX = (
-    "display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.35rem .75rem;"
-    "max-height:13rem;overflow-y:auto;padding:.6rem .75rem;max-width:56rem"
+#: So many columns can be ticked in one field; the names of more are typed.
+MOST_TICKS = 300
+#: Said once for each field and not for each box: a page may have thousands of them.
+_STYLE = SafeString(
+    "<style>.ticks{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));"
+    "gap:.35rem .75rem;max-height:13rem;overflow-y:auto;padding:.6rem .75rem;max-width:56rem}"
+    ".ticks label{display:flex;gap:.5rem;align-items:center;min-width:0}"
+    ".ticks input{flex:none;width:1rem;height:1rem;accent-color:var(--color-primary-600)}"
+    ".ticks span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}"
+    ".ticks small{opacity:.6}</style>"
 )
 
 
@@ -39,16 +46,14 @@ class TicksWidget(forms.SelectMultiple):
         ticked = set(self.format_value(value))
         options = format_html_join(
             "",
-            '<label style="display:flex;gap:.5rem;align-items:center;min-width:0" title="{}">'
-            '<input type="checkbox" name="{}" value="{}"{} class="{}" style="flex:none">'
-            '<span class="truncate">{}</span><span class="text-xs" style="opacity:.6">{}</span></label>',
+            '<label title="{}"><input type="checkbox" name="{}" value="{}"{}>'
+            "<span>{}</span><small>{}</small></label>",
             (
                 (
                     label,
                     name,
                     option,
                     SafeString(" checked") if option in ticked else "",
-                    " ".join(CHECKBOX_CLASSES),
                     label,
                     self.hints.get(option, ""),
                 )
@@ -56,9 +61,9 @@ class TicksWidget(forms.SelectMultiple):
             ),
         )
         return format_html(
-            '<div id="{}" class="border border-base-200 rounded-default dark:border-base-700" style="{}">{}</div>',
+            '{}<div id="{}" class="ticks border border-base-200 rounded-default dark:border-base-700">{}</div>',
+            _STYLE,
             (attrs or {}).get("id", f"id_{name}"),
-            _BOX,
             options,
         )
 
@@ -111,6 +116,11 @@ class ColumnsField(forms.MultipleChoiceField):
         self, *, offered: Mapping[str, str], chosen: Sequence[str] = (), **kwargs: Any
     ) -> None:
         names = list(dict.fromkeys([*chosen, *offered])) if offered else []
+        if len(names) > MOST_TICKS:
+            kept = max(MOST_TICKS, len(chosen))
+            more = f" {kept} of {len(names):,} columns are listed; the others can be typed."
+            kwargs["help_text"] = f"{kwargs.get('help_text', '')}{more}"
+            names = names[:kept]
         super().__init__(
             choices=[(name, name) for name in names], widget=ColumnsWidget(offered), **kwargs
         )

@@ -151,3 +151,15 @@ def test_names_of_columns_are_text_and_nothing_else() -> None:
     for kinds in ({}, {evil: Kind.TEXT}):
         pages = "".join(str(field) for form in Draft.of(steps).forms(kinds) for field in form)
         assert "<script" not in pages
+
+
+def test_of_very_many_columns_the_chosen_ones_are_listed_and_others_can_be_typed() -> None:
+    kinds = {f"c{number}": Kind.NUMBER for number in range(2_000)}
+    steps = checked({"kind": "drop", "columns": ["c1999", "c1"]})
+    draft = Draft.of(steps)
+    (form,) = draft.forms(kinds)
+    assert str(form["columns"]).count("<label") == 300
+    assert "300 of 2,000 columns are listed" in form.fields["columns"].help_text
+    data = sent(draft, kinds)
+    data["step-0-columns-others"] = "c1500\r\n\r\n c1 "
+    assert Draft.posted(data).steps[0]["columns"] == ["c1999", "c1", "c1500"]
