@@ -1,4 +1,4 @@
-"""Middleware: a request id for every answer, and the content security policy."""
+"""Middleware: a span and an id for every request, and the content security policy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from core import tracing
 from core.ids import uuid7
 from core.logs import request_id
 
+_SERVER_ERROR = 500
 _ACCEPTABLE_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
 _POLICY = (
@@ -22,6 +24,34 @@ _POLICY = (
 def acceptable_request_id(offered: str) -> str | None:
     """Return the id that a caller offers, when it is harmless."""
     return offered if _ACCEPTABLE_ID.match(offered) else None
+
+
+class TracingMiddleware:
+    """Make a span of each request that Django answers, named by its route."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        method = request.method or "?"
+        with tracing.span(
+            method,
+            kind="server",
+            parent=request.headers.get("traceparent", ""),
+            http__request__method=method,
+        ) as span:
+            response = self.get_response(request)
+            if request.resolver_match is not None:
+                route = "/" + request.resolver_match.route
+                span.rename(f"{method} {route}")
+                span.set(http__route=route)
+            span.set(
+                http__response__status_code=response.status_code,
+                mlops__request_id=response.get("X-Request-ID"),
+            )
+            if response.status_code >= _SERVER_ERROR:
+                span.fail(response.reason_phrase)
+        return response
 
 
 class RequestIdMiddleware:

@@ -70,6 +70,8 @@ class Job(models.Model):
     )
     token_prefix = models.CharField(max_length=16, blank=True, default="")
     worker = models.CharField(max_length=100, blank=True, default="")
+    #: W3C Trace Context of the request that asked for the job.
+    trace_parent = models.CharField(max_length=64, blank=True, default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     queued_at = models.DateTimeField(db_default=models.functions.Now())
     rung_at = models.DateTimeField(null=True, editable=False)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from accounts import audit
 from accounts.policy import Permission
 from accounts.principals import Principal
+from core import tracing
 from core.clock import now
 from core.errors import NotFound
 from jobs import tasks
@@ -62,6 +63,7 @@ def enqueue(
                 created_by_id=principal.user_id,
                 token_prefix=principal.token_prefix,
                 queued_at=now(),
+                trace_parent=tracing.trace_parent(),
             )
     except IntegrityError:
         earlier = find_by_key(principal=principal, kind=kind, idempotency_key=idempotency_key)

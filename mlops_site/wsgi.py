@@ -10,6 +10,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlops_site.settings")
 
 _django = get_wsgi_application()
 
+from core import tracing
 from serving.fastlane import FastLane
+
+tracing.start("mlops-web")
 
 application = FastLane(_django)

@@ -18,6 +18,7 @@ from django.db import Error as AnyDatabaseError
 from django.http.request import split_domain_port, validate_host
 
 from accounts.errors import Unauthenticated
+from core import tracing
 from core.errors import DomainError
 from core.ids import uuid7
 from core.logs import request_id as current_request_id
@@ -126,17 +127,24 @@ class FastLane:
                 )
             except (Unauthenticated, EndpointUnknown, VersionNotServed, AnyDatabaseError):
                 return None
-            made = prediction.respond(
-                lambda: Envelope(
-                    environ["wsgi.input"].read(length),
-                    content_type,
-                    None if json_length is None else int(json_length),
-                ),
-                codec=address.codec,
-                admitted=admitted,
-                state=state,
-                request_id=identity,
-            )
+            with tracing.span(
+                f"POST {address.codec.name} predict",
+                kind="server",
+                parent=environ.get("HTTP_TRACEPARENT", ""),
+                http__request__method="POST",
+            ) as span:
+                made = prediction.respond(
+                    lambda: Envelope(
+                        environ["wsgi.input"].read(length),
+                        content_type,
+                        None if json_length is None else int(json_length),
+                    ),
+                    codec=address.codec,
+                    admitted=admitted,
+                    state=state,
+                    request_id=identity,
+                )
+                span.set(http__response__status_code=made.status)
         except DomainError as error:
             made = exchange.refusal(error, address.codec)
         except Exception:

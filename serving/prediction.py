@@ -15,6 +15,7 @@ from django.conf import settings
 
 from accounts.policy import Permission
 from accounts.principals import Principal
+from core import tracing
 from core.clock import now
 from core.errors import DomainError, TooLarge
 from core.ids import uuid7_texts
@@ -87,54 +88,65 @@ def _make(
 ) -> _Made:
     began = time.perf_counter()
     principal.require(Permission.PREDICT)
-    decoded = read_rows(
-        envelope,
-        codec,
-        route.model.signature,
-        most_bytes=settings.PREDICT_MAX_BODY_BYTES,
-        most_rows=settings.PREDICT_MAX_ROWS,
-    )
+    with tracing.span("predict: decode"):
+        decoded = read_rows(
+            envelope,
+            codec,
+            route.model.signature,
+            most_bytes=settings.PREDICT_MAX_BODY_BYTES,
+            most_rows=settings.PREDICT_MAX_ROWS,
+        )
     columns = decoded.columns
-    scores = route.model.runtime.predict(columns)
+    with tracing.span(
+        "predict: score",
+        mlops__endpoint=route.endpoint_name,
+        mlops__model_version=route.version_number,
+        mlops__role=route.role,
+        mlops__rows=columns.row_count,
+        mlops__request_id=request_id,
+    ):
+        scores = route.model.runtime.predict(columns)
     limit = settings.PREDICT_TIME_LIMIT_SECONDS
     if 0 < limit < time.perf_counter() - began:
         raise TookTooLong(f"The prediction took more than {limit:g} seconds.", retry_after=1)
     prediction_ids = uuid7_texts(columns.row_count)
     policy = route.log_policy
     if policy.takes():
-        log.append(
-            encode_request(
-                LoggedRequest(
-                    project_id=route.project_id,
-                    endpoint_id=route.endpoint_id,
-                    deployment_id=route.deployment_id,
-                    model_version_id=route.model_version_id,
-                    request_id=request_id,
-                    token_prefix=principal.token_prefix,
-                    at=now(),
-                    prediction_ids=prediction_ids,
-                    instances=policy.redacted(decoded.instances),
-                    predictions=scores.labels,
-                    probabilities=scores.probabilities,
-                    role=route.role,
-                    latency_us=round((time.perf_counter() - began) * 1e6),
-                    group=route.group,
-                    entity_key="" if policy.hides_entity else entity_key,
+        with tracing.span("predict: log"):
+            log.append(
+                encode_request(
+                    LoggedRequest(
+                        project_id=route.project_id,
+                        endpoint_id=route.endpoint_id,
+                        deployment_id=route.deployment_id,
+                        model_version_id=route.model_version_id,
+                        request_id=request_id,
+                        token_prefix=principal.token_prefix,
+                        at=now(),
+                        prediction_ids=prediction_ids,
+                        instances=policy.redacted(decoded.instances),
+                        predictions=scores.labels,
+                        probabilities=scores.probabilities,
+                        role=route.role,
+                        latency_us=round((time.perf_counter() - began) * 1e6),
+                        group=route.group,
+                        entity_key="" if policy.hides_entity else entity_key,
+                    )
                 )
             )
+    with tracing.span("predict: encode"):
+        payload = write_answer(
+            codec,
+            decoded,
+            Answered(
+                endpoint_name=route.endpoint_name,
+                version_number=route.version_number,
+                described=route.described,
+                signature=route.model.signature,
+                scores=scores,
+                prediction_ids=prediction_ids,
+            ),
         )
-    payload = write_answer(
-        codec,
-        decoded,
-        Answered(
-            endpoint_name=route.endpoint_name,
-            version_number=route.version_number,
-            described=route.described,
-            signature=route.model.signature,
-            scores=scores,
-            prediction_ids=prediction_ids,
-        ),
-    )
     return _Made(payload, decoded, scores.labels, prediction_ids)
 
 

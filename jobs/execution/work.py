@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError
 
 from accounts.models import Membership, Role
 from accounts.principals import Principal, system_principal
+from core import tracing
 from core.errors import DomainError
 from jobs.errors import ClaimLost, JobCancelled
 from jobs.execution import claims
@@ -38,31 +39,47 @@ def carry_out(claim: claims.Claim) -> None:
     Path(settings.SCRATCH_ROOT).mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{job.kind}-", dir=settings.SCRATCH_ROOT))
     try:
-        context = JobContext(
-            job=job, claim_token=claim.token, principal=principal_of_job(job), scratch=scratch
-        )
-        try:
-            claims.succeed(claim, handler_of(job.kind)(context))
-        except ClaimLost:
-            logger.warning("job %s was taken over; this attempt has no effect", job.pk)
-        except (OperationalError, InterfaceError):
-            raise
-        except JobCancelled as error:
-            claims.fail(claim, status=JobStatus.CANCELLED, code=error.code, message=error.message)
-        except DomainError as error:
-            fields = [{"field": item.field, "detail": item.message} for item in error.errors]
-            claims.fail(claim, code=error.code, message=error.message, fields=fields)
-        except MemoryError:
-            claims.fail(claim, code="out_of_memory", message="The job ran out of memory.")
-        except Exception:
-            logger.exception("job %s (%s) failed", job.pk, job.kind)
-            claims.fail(
-                claim,
-                code="internal_error",
-                message="Something went wrong on our side; the log of the worker says what.",
-            )
+        with tracing.span(
+            f"job {job.kind}",
+            kind="consumer",
+            parent=job.trace_parent,
+            mlops__job_id=str(job.pk),
+            mlops__project=job.project.slug,
+            mlops__attempt=job.attempt,
+        ) as span:
+            _handle(claim, job, scratch, span)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _handle(claim: claims.Claim, job: Job, scratch: Path, span: tracing.Span) -> None:
+    context = JobContext(
+        job=job, claim_token=claim.token, principal=principal_of_job(job), scratch=scratch
+    )
+    try:
+        claims.succeed(claim, handler_of(job.kind)(context))
+    except ClaimLost:
+        logger.warning("job %s was taken over; this attempt has no effect", job.pk)
+    except (OperationalError, InterfaceError):
+        raise
+    except JobCancelled as error:
+        span.set(mlops__error_code=error.code)
+        claims.fail(claim, status=JobStatus.CANCELLED, code=error.code, message=error.message)
+    except DomainError as error:
+        span.fail(error.code)
+        fields = [{"field": item.field, "detail": item.message} for item in error.errors]
+        claims.fail(claim, code=error.code, message=error.message, fields=fields)
+    except MemoryError:
+        span.fail("out_of_memory")
+        claims.fail(claim, code="out_of_memory", message="The job ran out of memory.")
+    except Exception:
+        logger.exception("job %s (%s) failed", job.pk, job.kind)
+        span.fail("internal_error")
+        claims.fail(
+            claim,
+            code="internal_error",
+            message="Something went wrong on our side; the log of the worker says what.",
+        )
 
 
 def principal_of_job(job: Job) -> Principal:

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError
 
+from core import tracing
 from jobs.execution import Claim, carry_out
 
 #: ``EX_TEMPFAIL`` of sysexits.h: not this job's fault, try again.
@@ -39,10 +40,13 @@ class Command(BaseCommand):
         if options["end_with_parent"]:
             threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
+            tracing.start("mlops-worker")
             carry_out(Claim(options["job_id"], options["claim_token"]))
         except (OperationalError, InterfaceError) as error:
             self.stderr.write(f"the database went away: {error}")
             sys.exit(_TRY_AGAIN)
+        finally:
+            tracing.stop()
 
 
 def _end_with_parent() -> None:
