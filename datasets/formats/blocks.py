@@ -13,7 +13,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -22,6 +22,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from datasets.errors import RowTooLarge, UnclosedQuote, UnreadableFile
+from datasets.formats.cutting import BadBytesError, Cut, Cutter
 from datasets.formats.dialect import Dialect
 from datasets.formats.encoding import Utf8Stream
 from datasets.formats.limits import Limits
@@ -29,8 +30,6 @@ from datasets.formats.limits import Limits
 FIRST_ROW = 2
 """The header is row 1, as in a spreadsheet; empty lines are not counted."""
 
-_QUOTE = ord('"')
-_MOST_STEPS = 2_000
 _MOST_THREADS = 4
 _MOST_RAGGED = 50_000
 
@@ -81,10 +80,6 @@ class Block(Generic[T]):
         return [first_row + int(at) for at in np.flatnonzero(places)]
 
 
-class BadBytesError(Exception):
-    """A block is no UTF-8, or holds a NUL."""
-
-
 class _OpenQuoteError(Exception):
     """A quote is open at the end of a block."""
 
@@ -122,6 +117,7 @@ class BlockReader(Generic[T]):
         self._make = make
         self._mark = f"end-{secrets.token_hex(16)}"
         self._mark_row = f"\n{dialect.delimiter.join([self._mark] * len(self._names))}\n".encode()
+        self._cutter = Cutter(stream, limits.block_bytes, self._mark_row)
         self._rows = 0
 
     def blocks(self) -> Iterator[Block[T]]:
@@ -134,67 +130,48 @@ class BlockReader(Generic[T]):
         UnclosedQuote, RowTooLarge, UnreadableFile
             As their names say.
         """
-        waiting: deque[tuple[bytes, Future[Block[T]]]] = deque()
+        waiting: deque[tuple[Cut, Future[Block[T]]]] = deque()
         threads = min(_MOST_THREADS, os.cpu_count() or 1)
         pool = ThreadPoolExecutor(threads, thread_name_prefix="csv")
         try:
-            for data, is_cut in self._cut():
-                if not is_cut:
+            while (cut := self._cutter.next()) is not None:
+                if not cut.is_whole:
                     # No line end to cut at: Arrow's own reader finds out what is the matter.
                     yield from self._settled(waiting)
-                    self._stream.push_back(data)
+                    self._cutter.push_back([cut])
                     yield from self._in_one_stream()
                     return
-                waiting.append((data, pool.submit(self._read, data)))
+                waiting.append((cut, pool.submit(self._read, cut)))
                 if len(waiting) > threads:
                     yield self._next(waiting)
             yield from self._settled(waiting)
         except _OpenQuoteError:
-            self._stream.push_back(b"".join(data for data, _ in waiting))
+            wait([future for _, future in waiting])
+            self._cutter.push_back([cut for cut, _ in waiting])
             waiting.clear()
             yield from self._in_one_stream()
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _settled(self, waiting: deque[tuple[bytes, Future[Block[T]]]]) -> Iterator[Block[T]]:
+    def _settled(self, waiting: deque[tuple[Cut, Future[Block[T]]]]) -> Iterator[Block[T]]:
         while waiting:
             yield self._next(waiting)
 
-    def _next(self, waiting: deque[tuple[bytes, Future[Block[T]]]]) -> Block[T]:
+    def _next(self, waiting: deque[tuple[Cut, Future[Block[T]]]]) -> Block[T]:
         block = waiting[0][1].result()
-        waiting.popleft()
+        cut, _ = waiting.popleft()
+        self._cutter.release(cut)
         self._rows += block.row_count
         return block
 
-    def _cut(self) -> Iterator[tuple[bytes, bool]]:
-        """Yield blocks of whole rows; False with the rest when there is no place to cut it."""
-        pending = b""
-        while True:
-            chunk = self._stream.read(self._limits.block_bytes)
-            data = pending + chunk
-            if len(chunk) < self._limits.block_bytes:
-                if len(data) > 2 * self._limits.block_bytes:
-                    yield data, False
-                else:
-                    yield data, True
-                return
-            end = _end_of_row(data)
-            if end == 0:
-                yield data, False
-                return
-            yield data[:end], True
-            pending = data[end:]
-
-    def _read(self, data: bytes) -> Block[T]:
-        _check_bytes(data)
+    def _read(self, cut: Cut) -> Block[T]:
+        cut.check()
         ragged: list[RaggedRow] = []
         try:
             table = csv.read_csv(
-                pa.BufferReader(data + self._mark_row),
+                pa.BufferReader(cut.marked),
                 read_options=csv.ReadOptions(
-                    use_threads=False,
-                    block_size=len(data) + len(self._mark_row) + 1,
-                    column_names=self._names,
+                    use_threads=False, block_size=cut.marked_size + 1, column_names=self._names
                 ),
                 parse_options=self._parse_options(ragged, 0),
                 convert_options=self._convert_options(check_utf8=False),
@@ -206,7 +183,7 @@ class BlockReader(Generic[T]):
             raise _OpenQuoteError
         batches = table.slice(0, count).combine_chunks().to_batches()
         cells = batches[0] if batches else _no_rows(self._names)
-        return Block(cells, tuple(ragged), self._make(cells), len(data))
+        return Block(cells, tuple(ragged), self._make(cells), cut.size)
 
     def _in_one_stream(self) -> Iterator[Block[T]]:
         """Yield what is left, read by Arrow in one go, block after block."""
@@ -308,35 +285,6 @@ class _Checked:
 
     def close(self) -> None:
         """Leave the stream to its owner."""
-
-
-def _check_bytes(data: bytes) -> None:
-    if b"\x00" in data:
-        raise BadBytesError
-    if data.isascii():
-        return
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadBytesError from error
-
-
-def _end_of_row(data: bytes) -> int:
-    """Return where the last whole row ends, as far as counting quotes can tell; 0 when nowhere."""
-    end = data.rfind(b"\n") + 1
-    if end == 0:
-        return 0
-    codes = np.frombuffer(data, np.uint8)
-    quotes = int(np.count_nonzero(codes[:end] == _QUOTE))
-    for _ in range(_MOST_STEPS):
-        if quotes % 2 == 0:
-            return end
-        earlier = data.rfind(b"\n", 0, end - 1) + 1
-        if earlier == 0:
-            return 0
-        quotes -= data.count(b'"', earlier, end)
-        end = earlier
-    return 0
 
 
 def _unclosed(row: int) -> UnclosedQuote:

@@ -12,7 +12,8 @@ from pyarrow import csv
 from core.errors import DomainError
 from datasets.errors import NoRows, SchemaMismatch, UnreadableFile
 from datasets.formats.bad_rows import Quarantine, cell_count, ragged_refusal
-from datasets.formats.blocks import FIRST_ROW, BadBytesError, Block, BlockReader
+from datasets.formats.blocks import FIRST_ROW, Block, BlockReader
+from datasets.formats.cutting import BadBytesError
 from datasets.formats.dialect import Dialect, read_dialect
 from datasets.formats.encoding import TextFile, detect_text, suppose_text
 from datasets.formats.limits import Limits

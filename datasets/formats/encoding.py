@@ -59,8 +59,10 @@ class Utf8Stream(io.RawIOBase):
         self._ended = False
 
     def set_tail(self, tail: bytes) -> None:
-        """Append these bytes after the end of the file."""
+        """Append these bytes after the end of the file, be it reached already or not."""
         self._tail = tail
+        if self._ended:
+            self._pending += tail
 
     def push_back(self, data: bytes) -> None:
         """Put bytes that were read before those that come next."""
@@ -88,6 +90,22 @@ class Utf8Stream(io.RawIOBase):
             return data
         self._pending = data[size:]
         return data[:size]
+
+    def fill(self, target: memoryview) -> int:
+        """Write the bytes that come next to ``target``; say how many, which are fewer than fit only at the end."""
+        got = 0
+        if self._decoder is None and not self._pending:
+            while got < len(target) and not self._ended:
+                count = self._raw.readinto(target[got:])  # type: ignore[attr-defined]
+                got += count
+                self._ended = count == 0
+            self.bytes_read += got
+            self._pending = self._tail if self._ended else b""
+        if got < len(target):
+            rest = self.read(len(target) - got)
+            target[got : got + len(rest)] = rest
+            got += len(rest)
+        return got
 
     def _next_part(self) -> bytes:
         raw = self._raw.read(_CHUNK)
