@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import pyarrow as pa
 
 from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable
 from datasets.lake.feed import Feed, run_beside
+from datasets.lake.lanes import Lane
 from datasets.lake.object_storage import is_object, storage_options
 from datasets.lake.parts import Part, Parts
 from datasets.lake.tables import open_table
@@ -122,17 +122,19 @@ def _prefix(transaction_id: str, append_to: int | None) -> str:
 
 
 def _write(feed: Feed, parts: Parts, observe: Callable[[pa.RecordBatch], None] | None) -> None:
-    """Write the rows while they are being observed; neither runs more than a batch ahead."""
-    with ThreadPoolExecutor(1, thread_name_prefix="observe") as pool:
-        seen: Future[None] | None = None
+    """Write the rows while they are being observed and the next ones are being read."""
+    with (
+        Lane(parts.write, name="write") as writing,
+        Lane(observe or _ignore, name="observe") as seen,
+    ):
         for batch, numbered in feed.rows():
-            if seen is not None:
-                seen.result()
             if observe is not None:
-                seen = pool.submit(observe, batch)
-            parts.write(numbered)
-        if seen is not None:
-            seen.result()
+                seen.put(batch)
+            writing.put(numbered)
+
+
+def _ignore(batch: pa.RecordBatch) -> None:
+    """Nobody wants to see the rows."""
 
 
 def _written_before(path: str, transaction_id: str) -> LakeWrite | None:

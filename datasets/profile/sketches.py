@@ -29,9 +29,12 @@ def mixed(keys: Hashes) -> Hashes:
     ----------
     Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators", figure 17.
     """
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
+    keys = keys ^ (keys >> np.uint64(30))
+    keys *= np.uint64(0xBF58476D1CE4E5B9)
+    keys ^= keys >> np.uint64(27)
+    keys *= np.uint64(0x94D049BB133111EB)
+    keys ^= keys >> np.uint64(31)
+    return keys
 
 
 class RowSample:
@@ -106,30 +109,37 @@ class DistinctCount:
     def __init__(self) -> None:
         self._halvings = 0
         self._seen: Hashes = np.empty(0, np.uint64)
+        self._waiting: list[Hashes] = []
+        self._waiting_count = 0
 
     @property
     def is_exact(self) -> bool:
         """Whether nothing had to be left out."""
+        self._settle()
         return self._halvings == 0
 
     @property
     def estimate(self) -> int:
         """The number of different values."""
+        self._settle()
         return len(self._seen) << self._halvings
 
     def update(self, hashes: Hashes) -> None:
         """Take in the hashes of further values; repetitions do not matter."""
         below = self._below(hashes)
-        if len(below) == 0:
+        self._waiting.append(below)
+        self._waiting_count += len(below)
+        if self._waiting_count > DISTINCT_KEPT:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Put what waits to what has been seen: not for each batch, because that costs as much as all of it."""
+        if self._waiting_count == 0:
             return
-        # Arrow's hash table is several times faster here than sorting all of them.
-        different = pc.unique(pa.array(below)).to_numpy()
-        if len(self._seen):
-            at = np.minimum(np.searchsorted(self._seen, different), len(self._seen) - 1)
-            different = different[self._seen[at] != different]
-        if len(different) == 0:
-            return
-        self._seen = np.sort(np.concatenate([self._seen, different]))
+        found = np.concatenate([self._seen, *self._waiting])
+        self._waiting, self._waiting_count = [], 0
+        # Arrow's hash table is several times faster here than sorting.
+        self._seen = pc.unique(pa.array(found)).to_numpy()
         while len(self._seen) > DISTINCT_KEPT:
             self._halvings += 1
             self._seen = self._below(self._seen)
@@ -143,8 +153,9 @@ class DistinctCount:
 def value_hashes(values: pa.Array) -> Hashes:
     """Return a hash of 64 bits of each value of an array without nulls.
 
-    Text is hashed by its length and eight windows of eight bytes spread over it: up to 64 bytes that is
-    all of it, and of longer text what differs only between the windows counts as the same.
+    Text is hashed by its length and eight windows of eight bytes spread over it (their sum modulo 2^64, each
+    times an odd factor of its own, then mixed): up to 64 bytes that is all of it, and of longer text what
+    differs only between the windows counts as the same.
     """
     if pa.types.is_string(values.type):
         return _text_hashes(values)
@@ -162,34 +173,38 @@ def _text_hashes(values: pa.Array) -> Hashes:
     _, offsets, data = values.buffers()
     ends = np.frombuffer(offsets, "<i4", count=values.offset + len(values) + 1)[values.offset :]
     starts, lengths = ends[:-1].astype(np.int64), np.diff(ends).astype(np.int64)
-    found = mixed(lengths.astype(np.uint64) + _GOLDEN)
+    total = lengths.astype(np.uint64) * _KEYS[-1]
     if len(values) == 0 or data is None or lengths.max() == 0:
-        return found
+        return mixed(total)
     first, last = int(ends[0]), int(ends[-1])
     padded = np.concatenate(
         [np.frombuffer(data, np.uint8)[first:last], np.zeros(_WINDOW, np.uint8)]
     )
     words = np.ndarray((len(padded) - _WINDOW + 1,), "<u8", padded, strides=(1,))
     starts -= first
-    windows = min(_WINDOWS, -(-int(lengths.max()) // _WINDOW))
-    for number in range(windows):
-        at, valid = _window(lengths, number)
-        word = words[starts + at]
-        # Bytes behind the end of the text belong to its neighbour.
-        word &= (np.uint64(1) << (valid * 8).astype(np.uint64)) - np.uint64(1) | _FULL[valid]
-        found = np.where(valid > 0, mixed(found ^ word), found)
-    return found
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    for number in range(min(_WINDOWS, -(-longest // _WINDOW))):
+        at = _window_starts(lengths, number, longest)
+        word = words[np.minimum(starts + at, len(words) - 1)]
+        if shortest < (number + 1) * _WINDOW:
+            # Bytes behind the end of the text belong to its neighbour.
+            word &= _MASKS[np.clip(lengths - at, 0, _WINDOW)]
+        word *= _KEYS[number]
+        total += word
+    return mixed(total)
 
 
-_FULL = np.array([0] * _WINDOW + [2**64 - 1], dtype=np.uint64)
+_MASKS = np.array([(1 << (8 * length)) - 1 for length in range(_WINDOW + 1)], dtype=np.uint64)
+#: An odd factor for each window, and one for the length.
+_KEYS = mixed(np.arange(1, _WINDOWS + 2, dtype=np.uint64) * _GOLDEN) | np.uint64(1)
 
 
-def _window(
-    lengths: npt.NDArray[np.int64], number: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return where a window begins in each text, and how many of its bytes are of the text."""
-    short = lengths <= _WINDOW * _WINDOWS
+def _window_starts(
+    lengths: npt.NDArray[np.int64], number: int, longest: int
+) -> npt.NDArray[np.int64] | int:
+    """Return where a window begins in each text."""
+    short = number * _WINDOW
+    if longest <= _WINDOW * _WINDOWS:
+        return short
     spread = (lengths - _WINDOW) * number // (_WINDOWS - 1)
-    at = np.where(short, number * _WINDOW, spread)
-    valid = np.clip(lengths - at, 0, _WINDOW)
-    return np.where(valid > 0, at, 0), valid
+    return np.where(lengths <= _WINDOW * _WINDOWS, short, spread)

@@ -106,24 +106,23 @@ class _ColumnStream:
         if len(present) == 0:
             return
         if self._type in (ColumnType.STRING, ColumnType.BOOLEAN):
-            self._count(present)
+            self._take_discrete(present)
         else:
             self._distinct.update(value_hashes(present))
             self._measure(present)
-        if self._type is ColumnType.STRING:
-            self._look_at_text(present)
 
-    def _count(self, present: pa.Array) -> None:
-        if self._counts is None:
-            self._distinct.update(value_hashes(present))
-            return
-        counted = present.value_counts()
-        different = counted.field("values")
+    def _take_discrete(self, present: pa.Array) -> None:
+        different, counts = present, None
+        if self._counts is not None:
+            counted = present.value_counts()
+            different, counts = counted.field("values"), counted.field("counts")
+            pairs = zip(different.to_pylist(), counts.to_pylist(), strict=True)
+            self._counts.update(dict(pairs))
+            if len(self._counts) > _MOST_COUNTED:
+                self._counts = None
         self._distinct.update(value_hashes(different))
-        pairs = zip(different.to_pylist(), counted.field("counts").to_pylist(), strict=True)
-        self._counts.update(dict(pairs))
-        if len(self._counts) > _MOST_COUNTED:
-            self._counts = None
+        if self._type is ColumnType.STRING:
+            self._look_at_text(different, counts)
 
     def _measure(self, present: pa.Array) -> None:
         bounds = pc.min_max(
@@ -133,22 +132,23 @@ class _ColumnStream:
         self._low = low if self._low is None else min(self._low, low)
         self._high = high if self._high is None else max(self._high, high)
         if self._type is not ColumnType.TIMESTAMP:
-            self._moments.update(present)
+            self._moments.update(present, largest=max(abs(float(low)), abs(float(high))))
 
-    def _look_at_text(self, present: pa.Array) -> None:
-        lengths = pc.min_max(pc.utf8_length(present))
+    def _look_at_text(self, different: pa.Array, counts: pa.Array | None) -> None:
+        """Look at values, in the order in which they first occur, each of which occurs ``counts`` times."""
+        lengths = pc.min_max(pc.utf8_length(different))
         low, high = int(lengths["min"].as_py()), int(lengths["max"].as_py())
         self._shortest = low if self._shortest is None else min(self._shortest, low)
         self._longest = high if self._longest is None else max(self._longest, high)
-        head = cell_text.looks_numeric(cell_text.trimmed(present.slice(0, _FIRST_LOOK)))
+        head = cell_text.looks_numeric(cell_text.trimmed(different.slice(0, _FIRST_LOOK)))
         share = (pc.sum(head).as_py() or 0) / len(head)
         if share < 0.5 and self._strange is not None:
             return
-        numeric = cell_text.looks_numeric(cell_text.trimmed(present))
-        self._numeric += pc.sum(numeric).as_py() or 0
+        numeric = cell_text.looks_numeric(cell_text.trimmed(different))
+        self._numeric += pc.sum(numeric if counts is None else counts.filter(numeric)).as_py() or 0
         if self._strange is None:
             strange = pc.indices_nonzero(pc.invert(numeric))
-            self._strange = shown(present[strange[0].as_py()].as_py()) if len(strange) else None
+            self._strange = shown(different[strange[0].as_py()].as_py()) if len(strange) else None
 
     def profile(self, sampled: ColumnProfile, rows: int) -> ColumnProfile:
         """Return the profile of the sample, with what is known of all rows put in its place."""
@@ -235,17 +235,18 @@ class _Moments:
         self._mean = 0.0
         self._squares = 0.0
 
-    def update(self, values: pa.Array) -> None:
+    def update(self, values: pa.Array, *, largest: float) -> None:
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-        largest = max(abs(float(numbers.min())), abs(float(numbers.max())))
         if largest > self._scale:
             scale = 2.0 ** min(1023, math.frexp(largest)[1])
             self._mean *= self._scale / scale
             self._squares *= (self._scale / scale) ** 2
             self._scale = scale
-        numbers = numbers / self._scale
+        if self._scale > 1.0:
+            numbers = numbers / self._scale
         count, mean = len(numbers), float(numbers.mean())
-        squares = float(((numbers - mean) ** 2).sum())
+        apart_from_mean = numbers - mean
+        squares = float(np.square(apart_from_mean, out=apart_from_mean).sum())
         total = self._count + count
         apart = mean - self._mean
         self._squares += squares + apart**2 * self._count * count / total

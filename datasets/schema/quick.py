@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from datasets.schema import text
 from datasets.schema.columns import ColumnType
+from datasets.schema.rounding import surely_rounded
 
 Reading = tuple[ColumnType, bool]
 """A type, and whether numbers are written with a decimal comma."""
@@ -96,6 +97,17 @@ class _Bytes:
         part = self.data[self.starts[0] : self.starts[-1] + self.lengths[-1]].tobytes()
         return any(character in part for character in characters)
 
+    def with_any(self, characters: bytes) -> npt.NDArray[np.bool_]:
+        """Tell which cells hold any of the characters."""
+        found = np.zeros(len(self.starts), dtype=np.bool_)
+        if self.has(characters):
+            begin, end = self.starts[0], self.starts[-1] + self.lengths[-1]
+            part = self.data[begin:end]
+            places = np.flatnonzero(np.isin(part, np.frombuffer(characters, np.uint8))) + begin
+            # Of the cells that begin at or before it, the last one; empty cells share their beginning.
+            found[np.searchsorted(self.starts, places, side="right") - 1] = True
+        return found
+
     def at(self, position: int, *, longer_than: int) -> npt.NDArray[np.uint8]:
         """Return the byte at a position of each cell that is longer than so many bytes."""
         return self.data[self.starts[self.lengths > longer_than] + position]
@@ -131,11 +143,18 @@ def _numbers(cells: pa.Array) -> QuickRead | None:
     except pa.ArrowInvalid:
         return None
     found = _Bytes.of(cells)
-    if not found.has(b".") or found.has(b"eE+"):
+    if not found.has(b"."):
+        return None
+    powers = found.with_any(b"eE")
+    if np.any(found.with_any(b"+") & ~powers):
+        return None
+    if powers.any() and not pc.all(text.is_number(cells.filter(pa.array(powers)))).as_py():
         return None
     if not np.isfinite(pc.fill_null(values, 0.0).to_numpy()).all():
         return None
-    if _has_leading_zero(found) or not _all_carried(cells, values, found):
+    if _has_leading_zero(found) or not _all_carried(
+        cells, values, (found.lengths > _SAFE_DIGITS) & ~powers
+    ):
         return None
     return QuickRead(values, frozenset({NUMBER}), has_fraction=True)
 
@@ -149,16 +168,14 @@ def _has_leading_zero(found: _Bytes) -> bool:
     return bool(np.any(negative & (second == _ZERO) & (third >= _ZERO) & (third <= _NINE)))
 
 
-def _all_carried(cells: pa.Array, values: pa.Array, found: _Bytes) -> bool:
-    """Whether a double carries each number: those of more than 15 characters are written back."""
-    long = found.lengths > _SAFE_DIGITS
+def _all_carried(cells: pa.Array, values: pa.Array, long: npt.NDArray[np.bool_]) -> bool:
+    """Whether a double carries each of the numbers that are long."""
     if not long.any():
         return True
     positions = pa.array(np.flatnonzero(long))
     texts = cells.take(positions)
-    same = pc.equal(values.take(positions).cast(pa.string()), texts)
-    rest = texts.filter(pc.invert(same))
-    return all(text.carries(one) for one in rest.to_pylist())
+    is_open = ~surely_rounded(texts, values.take(positions).to_numpy())
+    return all(text.carries(one) for one in texts.filter(pa.array(is_open)).to_pylist())
 
 
 def _booleans(cells: pa.Array) -> QuickRead | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars
 import pyarrow as pa
 import pytest
@@ -25,6 +26,7 @@ from datasets.profile.sketches import DistinctCount, value_hashes
 from datasets.schema import Column, ColumnGuess, ColumnType, Schema, typed_array
 from datasets.schema import text as cell_text
 from datasets.schema.quick import quick_read
+from datasets.schema.rounding import surely_rounded
 
 Ingested = Callable[..., DatasetVersion]
 
@@ -33,6 +35,7 @@ _CELL = st.one_of(
     st.sampled_from(
         ["0", "-0", "-1", "007", "+1", "0x1f", "1.", ".5", "-.5", "-0.5", "00.5", "1e5", "1E-3", "1e400",
          "1e-400", "inf", "nan", "NA", " 1", "true", "FALSE", "9" * 18, "9" * 19, "9007199254740993",
+         "1.5e-7", "-2.5E+3", "1.5e00001", "01.5e3", "0.1234567890123456789e-5",
          "0.1000000000000000055511151231257827", "0.12345678901234567", "123456789.1234567891", "1,5",
          "2020-02-29", "2021-02-29", "2020-01-01 10", "2020-01-01 10:00", "2020-01-01T10:00:00.5",
          "2020-01-01 10:00Z", "2020-01-01T10:00:00+02:00", "2020-01-01 10Z", "0000-01-01", "x", "é"]
@@ -158,6 +161,17 @@ def test_a_stray_quote_within_a_cell_shifts_no_row(tmp_path: Path) -> None:
     source = open_source(path, filename="data.csv", limits=Limits(block_bytes=512))
     found = pa.Table.from_batches(list(source.batches()))
     assert found["t"].to_pylist() == ['5" pipe'] * 999
+
+
+def test_what_was_read_behind_a_block_that_is_read_again_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    cells = [f'{i},5" pipe' if i % 3 == 0 else f'{i},"{i}\n,""x"' for i in range(600)]
+    path.write_text("n,t\n" + "\n".join(cells) + "\n", newline="")
+    for size in (257, 300, 1000, 3001):
+        source = open_source(path, filename="data.csv", limits=Limits(block_bytes=size))
+        found = pa.Table.from_batches(list(source.batches()))
+        assert found["n"].to_pylist() == list(range(600))
+        assert found["t"][1].as_py() == '1\n,"x'
 
 
 def test_text_that_stops_being_utf8_late_is_read_as_cp1252(ingested: Ingested, db: None) -> None:
@@ -287,6 +301,30 @@ def test_texts_that_differ_have_hashes_that_differ(texts: list[str]) -> None:
 def test_spellings_of_one_number_are_one_number(pair: tuple[str, str]) -> None:
     values = typed_array(pa.array(pair), ColumnType.NUMBER, name="x", first_row=2)
     assert values.to_pylist() == [0.1, 0.1]
+
+
+_LONG_DECIMAL = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda x: f"{x:.17f}"),
+    st.floats(-10, 10).map(lambda x: f"{x:.15f}"),
+    st.from_regex(r"-?(0|[1-9][0-9]{0,9})\.[0-9]{6,17}", fullmatch=True),
+    st.integers(0, 22).map(lambda zeros: f"0.{'0' * zeros}1{'0' * (22 - zeros)}"),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(_LONG_DECIMAL, min_size=1, max_size=5))
+def test_what_is_surely_the_double_rounded_is_carried_by_it(texts: list[str]) -> None:
+    cells = pa.array(["", *texts])[1:]
+    sure = surely_rounded(cells, cells.cast(pa.float64()).to_numpy())
+    for one, is_sure in zip(texts, sure.tolist(), strict=True):
+        assert cell_text.carries(one) or not is_sure
+
+
+def test_what_a_double_writes_is_seen_at_once() -> None:
+    texts = ["2.3065266702695504", "-0.12928183297981596", "123456.78901234567", "-9.5000000000000"]
+    cells = pa.array(texts)
+    assert surely_rounded(cells, cells.cast(pa.float64()).to_numpy()).all()
+    assert not surely_rounded(pa.array(["0.12345678901234567"]), np.array([0.1234567])).any()
 
 
 @pytest.mark.parametrize(
