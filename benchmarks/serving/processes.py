@@ -1,0 +1,140 @@
+"""Servers as processes that end with the benchmark, and what they take of the memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+HOST = "127.0.0.1"
+_END_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """Return a port of the loopback address on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the caller's environment without what would decide how fast or where something runs."""
+    hidden = ("OPENBLAS_", "OMP_", "MKL_", "MLOPS_", "PYTHONPATH", "DATABASE_URL", "REDIS_URL")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    return {**kept, **extra}
+
+
+class Server:
+    """A process, and all those that it starts; its words go to a file.
+
+    Parameters
+    ----------
+    command, extra
+        What to run, and its variables on top of the present ones.
+    folder
+        Where it runs and where its words are kept.
+    part
+        A word of the command line of the descendant that answers, when the others are not looked at.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        extra: Mapping[str, str],
+        folder: Path,
+        name: str,
+        part: str = "",
+    ) -> None:
+        self._part = part
+        self._log = folder / f"{name}.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment(extra),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process.poll() is not None
+
+    def said(self) -> str:
+        """Return the end of what it said."""
+        return self._log.read_text(errors="replace")[-2000:]
+
+    def memory_bytes(self) -> int:
+        """Return the proportional set size of the process that answers and of all below it.
+
+        Pages that several of them share are counted once.
+        """
+        return sum(_pss(process) for process in self._answering())
+
+    def whole_memory_bytes(self) -> int:
+        """Return the same of everything that was started."""
+        return sum(_pss(process) for process in self._tree())
+
+    def stop(self) -> None:
+        """End it with all below it."""
+        tree = self._tree()
+        if not self.has_ended:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=_END_SECONDS)
+        for process in tree:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self._process.wait()
+
+    def _tree(self) -> list[psutil.Process]:
+        try:
+            process = psutil.Process(self._process.pid)
+            return [process, *process.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+    def _answering(self) -> list[psutil.Process]:
+        tree = self._tree()
+        if not self._part:
+            return tree
+        for process in tree:
+            with contextlib.suppress(psutil.Error):
+                if any(self._part in word for word in process.cmdline()):
+                    return [process, *process.children(recursive=True)]
+        return []
+
+
+def wait_until_it_answers(server: Server, port: int, *, seconds: float = 180.0) -> None:
+    """Wait until somebody listens.
+
+    Raises
+    ------
+    RuntimeError
+        The process ended, or nobody listens in time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not server.has_ended:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"it did not start:\n{server.said()}")
+
+
+def _pss(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(process.memory_full_info().pss)
+    return 0
