@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from core import tracing
-from core.ids import uuid7
+from core.ids import uuid7_hex
 from core.logs import request_id
 
 _SERVER_ERROR = 500
@@ -61,7 +61,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        identity = acceptable_request_id(request.headers.get("X-Request-ID", "")) or uuid7().hex
+        identity = acceptable_request_id(request.headers.get("X-Request-ID", "")) or uuid7_hex()
         token = request_id.set(identity)
         try:
             response = self.get_response(request)

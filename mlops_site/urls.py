@@ -11,13 +11,13 @@ from mlops_site.health import livez, readyz
 from mlops_site.metrics import metrics
 
 _API_ROOMS = [
+    "serving",  # first, because patterns are tried one by one, and nothing is asked as often
     "accounts",
     "jobs",
     "datasets",
     "experiments",
     "models_registry",
     "training",
-    "serving",
     "monitoring",
     "retraining",
 ]

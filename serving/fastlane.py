@@ -20,7 +20,7 @@ from django.http.request import split_domain_port, validate_host
 from accounts.errors import Unauthenticated
 from core import tracing
 from core.errors import DomainError
-from core.ids import uuid7
+from core.ids import uuid7_hex
 from core.logs import request_id as current_request_id
 from core.middleware import acceptable_request_id
 from serving import prediction
@@ -46,6 +46,7 @@ class FastLane:
         self._application = application
         self._hosts: dict[str, bool] = {}
         self._addresses: dict[str, Address] = {}
+        self._content_types: dict[str, str] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer, or pass on."""
@@ -54,7 +55,7 @@ class FastLane:
             if address is not None:
                 if "CONTENT_LENGTH" not in environ:
                     _state_length(environ)
-                content_type = environ.get("CONTENT_TYPE", "").replace(" ", "").lower()
+                content_type = self._content_type(environ.get("CONTENT_TYPE", ""))
                 if address.codec.accepts(content_type) and self._is_plain(environ):
                     answered = self._answer(environ, address, content_type)
                     if answered is not None:
@@ -79,6 +80,16 @@ class FastLane:
             if address is not None and len(self._addresses) < _MOST_REMEMBERED > len(path):
                 self._addresses[path] = address
             return address
+
+    def _content_type(self, sent: str) -> str:
+        """Return a media type in lower case and without spaces; few are sent, and often."""
+        try:
+            return self._content_types[sent]
+        except KeyError:
+            made = sent.replace(" ", "").lower()
+            if len(self._content_types) < _MOST_REMEMBERED > len(sent):
+                self._content_types[sent] = made
+            return made
 
     def _is_plain(self, environ: Environ) -> bool:
         """Whether nothing about the request needs Django."""
@@ -112,7 +123,8 @@ class FastLane:
         if json_length is not None and not json_length.isdecimal():
             return None
         state = routing()
-        identity = acceptable_request_id(environ.get("HTTP_X_REQUEST_ID", "")) or uuid7().hex
+        offered = environ.get("HTTP_X_REQUEST_ID")
+        identity = (offered and acceptable_request_id(offered)) or uuid7_hex()
         version, alias = environ.get("HTTP_X_MODEL_VERSION"), environ.get("HTTP_X_MODEL_ALIAS")
         token = current_request_id.set(identity)
         try:

@@ -56,6 +56,7 @@ def answer(
         The caller may not predict, the body does not fit the signature or the limits, or the answer could
         not be logged.
     """
+    principal.require(Permission.PREDICT)
     return _make(
         envelope,
         codec=codec,
@@ -87,7 +88,6 @@ def _make(
     entity_key: str = "",
 ) -> _Made:
     began = time.perf_counter()
-    principal.require(Permission.PREDICT)
     with tracing.span("predict: decode"):
         decoded = read_rows(
             envelope,

@@ -20,9 +20,23 @@ class BearerTokenAuthentication(BaseAuthentication):
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        principal = principal_of_secret(secret.strip())
+        principal = self.principal_of(secret.strip())
         assert principal.user_id is not None, "a token belongs to a user"
-        return User.objects.get(pk=principal.user_id), principal
+        return self.user_of(principal.user_id), principal
+
+    def principal_of(self, secret: str) -> Principal:
+        """Return whose token has this secret.
+
+        Raises
+        ------
+        TokenInvalid
+            No usable token has it.
+        """
+        return principal_of_secret(secret)
+
+    def user_of(self, user_id: int) -> User:
+        """Return the user of a token."""
+        return User.objects.get(pk=user_id)
 
     def authenticate_header(self, request: Request) -> str:
         """Return what a 401 answer asks for."""
@@ -58,6 +72,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     """Describe the bearer token to OpenAPI."""
 
     target_class = BearerTokenAuthentication
+    match_subclasses = True
     name = "bearerAuth"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:

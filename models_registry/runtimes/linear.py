@@ -15,6 +15,7 @@ from models_registry.runtimes.base import (
 )
 from models_registry.runtimes.preparation import Preparation
 from models_registry.signatures import Columns, Signature
+from models_registry.signatures.magnitudes import has_nan
 
 
 class LinearRuntime:
@@ -53,9 +54,8 @@ class LinearRuntime:
 
     def _decision(self, columns: Columns) -> FloatArray:
         values = columns.numeric.astype(np.float32).astype(np.float64)
-        missing = np.isnan(values)
-        if missing.any():
-            values = np.where(missing, self._fill, values)
+        if has_nan(values):
+            values = np.where(np.isnan(values), self._fill, values)
         decision = values @ self._weights + self._bias
         for source, codes, table in self._tables:
             unknown = len(table) - 1

@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from models_registry.runtimes.base import CannotRun
 from models_registry.signatures import Columns, Signature
+from models_registry.signatures.magnitudes import has_nan
 
 #: No category that somebody trained with: a private-use character.
 _UNKNOWN = "\ue000unknown\ue000"
@@ -27,13 +28,32 @@ _UNKNOWN = "\ue000unknown\ue000"
 
 @dataclass(frozen=True, slots=True)
 class NumericBlock:
-    """How a group of numeric columns is prepared: ``(fill(x) - mean) / scale``."""
+    """How a group of numeric columns is prepared: ``(fill(x) - mean) / scale``.
+
+    Attributes
+    ----------
+    is_everything
+        Whether these are all numeric columns, in their order.
+    """
 
     sources: npt.NDArray[np.intp]
+    is_everything: bool
     target: slice
     fill: npt.NDArray[np.float32] | None
     mean: npt.NDArray[np.float64] | None
     scale: npt.NDArray[np.float64] | None
+
+    def apply(self, numeric: npt.NDArray[np.float64]) -> npt.NDArray[np.floating[Any]]:
+        """Return the prepared columns, shape (n, number of sources)."""
+        taken = numeric if self.is_everything else numeric[:, self.sources]
+        values: npt.NDArray[np.floating[Any]] = taken.astype(np.float32, order="C")
+        if self.fill is not None and has_nan(values):
+            values = np.where(np.isnan(values), self.fill, values)
+        if self.mean is not None:
+            values = values - self.mean
+        if self.scale is not None:
+            values = values / self.scale
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +73,13 @@ class Preparation:
     width: int
     numeric: tuple[NumericBlock, ...]
     text: tuple[TextBlock, ...]
+
+    @property
+    def is_one_block(self) -> bool:
+        """Whether there is nothing but one group of numeric columns."""
+        return (
+            len(self.numeric) == 1 and not self.text and len(self.numeric[0].sources) == self.width
+        )
 
     @classmethod
     def of(cls, transformer: Any, signature: Signature) -> Preparation:
@@ -75,7 +102,7 @@ class Preparation:
                 continue
             if all(column in numbers for column in columns):
                 sources = np.array([numbers[column] for column in columns], dtype=np.intp)
-                numeric.append(_numeric_block(step, sources, target))
+                numeric.append(_numeric_block(step, sources, target, len(numbers)))
             elif len(columns) == 1 and columns[0] in texts:
                 text.append(_text_block(step, columns[0], texts[columns[0]], target))
             else:
@@ -88,20 +115,11 @@ class Preparation:
 
     def apply(self, columns: Columns) -> npt.NDArray[np.float32]:
         """Return the prepared rows, float32, shape (n, width)."""
+        if self.is_one_block:
+            return self.numeric[0].apply(columns.numeric).astype(np.float32, copy=False)
         out = np.empty((columns.row_count, self.width), dtype=np.float32)
         for block in self.numeric:
-            values: npt.NDArray[np.floating[Any]] = columns.numeric[:, block.sources].astype(
-                np.float32
-            )
-            if block.fill is not None:
-                missing = np.isnan(values)
-                if missing.any():
-                    values = np.where(missing, block.fill, values)
-            if block.mean is not None:
-                values = values - block.mean
-            if block.scale is not None:
-                values = values / block.scale
-            out[:, block.target] = values
+            out[:, block.target] = block.apply(columns.numeric)
         for piece in self.text:
             codes = piece.codes
             unknown = len(piece.table) - 1
@@ -110,7 +128,9 @@ class Preparation:
         return out
 
 
-def _numeric_block(step: Any, sources: npt.NDArray[np.intp], target: slice) -> NumericBlock:
+def _numeric_block(
+    step: Any, sources: npt.NDArray[np.intp], target: slice, count: int
+) -> NumericBlock:
     steps = [part for _, part in step.steps] if isinstance(step, Pipeline) else [step]
     fill = mean = scale = None
     for part in steps:
@@ -124,7 +144,8 @@ def _numeric_block(step: Any, sources: npt.NDArray[np.intp], target: slice) -> N
             scale = np.asarray(part.scale_, dtype=np.float64)
         else:
             raise CannotRun(f"a {type(part).__name__} is not known")
-    return NumericBlock(sources, target, fill, mean, scale)
+    is_everything = np.array_equal(sources, np.arange(count))
+    return NumericBlock(sources, is_everything, target, fill, mean, scale)
 
 
 def _text_block(step: Any, column: str, source: int, target: slice) -> TextBlock:

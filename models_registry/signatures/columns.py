@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from datasets.recipes import moment_texts
 from datasets.schema import ColumnType, NotAValue, coerce
 from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.errors import MOST_COMPLAINTS, InputRefused, RowComplaint
+from models_registry.signatures.magnitudes import are_below
 from models_registry.signatures.moments import is_moment
 from models_registry.signatures.signature import Field, Signature
 
@@ -99,7 +99,7 @@ def columns_from_records(signature: Signature, records: Sequence[Mapping[str, An
     names = signature.names
     width = len(names)
     try:
-        if any(len(record) != width for record in records):
+        if set(map(len, records)) - {width}:
             raise KeyError
         numeric = _numeric_block(signature, records)
         texts = tuple([record[field.name] for record in records] for field in signature.text)
@@ -161,27 +161,19 @@ def _numeric_block(
     fields = signature.numeric
     if not fields or not records:
         return np.empty((len(records), len(fields)), dtype=np.float64)
-    pick = _picker(fields)
-    rows = [pick(record) for record in records]
-    if not set(map(type, itertools.chain.from_iterable(rows))) <= _NUMBERS:
+    if signature.has_booleans:
         return None
-    block = np.array(rows, dtype=np.float64)
+    picked: Iterable[Any] = map(signature.pick_numbers, records)
+    values = list(picked if len(fields) == 1 else itertools.chain.from_iterable(picked))
+    if not _NUMBERS.issuperset(map(type, values)):
+        return None
+    block = np.array(values, dtype=np.float64).reshape(len(records), len(fields))
     # What is larger may be an integer that a double cannot carry, or no number that a model can take.
-    if not (np.abs(block) < LARGEST_EXACT).all():
+    if not are_below(block, LARGEST_EXACT):
         return None
-    if any(field.type != "number" for field in fields):
-        strict = [index for index, field in enumerate(fields) if field.type != "number"]
-        chosen = block[:, strict]
-        if any(field.type == "boolean" for field in fields) or (chosen % 1).any():
-            return None
+    if signature.integers and (block[:, signature.integers] % 1).any():
+        return None
     return block
-
-
-def _picker(fields: Sequence[Field]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    if len(fields) == 1:
-        only = fields[0].name
-        return lambda record: (record[only],)
-    return itemgetter(*(field.name for field in fields))
 
 
 def _all_text(texts: Sequence[Sequence[Any]]) -> bool:
@@ -217,6 +209,8 @@ def _finish(
     texts: Sequence[Sequence[str | None]],
     count: int,
 ) -> Columns:
+    if not texts and not signature.limited:
+        return Columns(signature, numeric, (), count)
     unseen: list[tuple[int, str]] = []
     arrays = []
     for field, known, values in zip(signature.text, signature.category_sets, texts, strict=True):

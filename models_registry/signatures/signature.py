@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Literal, cast
 
 import pandas as pd
@@ -99,6 +100,21 @@ class Signature:
         return tuple(
             None if field.categories is None else frozenset(field.categories) for field in self.text
         )
+
+    @cached_property
+    def pick_numbers(self) -> Callable[[Mapping[str, Any]], Any]:
+        """What takes the numeric values out of a record: a tuple, of a single one the value itself."""
+        return itemgetter(*(field.name for field in self.numeric))
+
+    @cached_property
+    def has_booleans(self) -> bool:
+        """Whether an input is a truth value."""
+        return any(field.type == "boolean" for field in self.inputs)
+
+    @cached_property
+    def integers(self) -> tuple[int, ...]:
+        """Positions, among the numeric inputs, of the integers."""
+        return tuple(index for index, field in enumerate(self.numeric) if field.type == "integer")
 
     @cached_property
     def limited(self) -> tuple[tuple[int, Field], ...]:

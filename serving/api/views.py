@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.authentication import principal_of_request
+from accounts.api.authentication import ProjectSessionAuthentication, principal_of_request
 from accounts.api.scoping import ProjectScopedMixin
 from accounts.policy import Permission
 from core.errors import NotFound, Unsupported
@@ -26,6 +26,7 @@ from core.logs import request_id
 from models_registry.models import RegisteredModel
 from serving import prediction, services
 from serving.admission import ENTITY_KEY, MODEL_ALIAS, MODEL_VERSION, addressed, admit_principal
+from serving.api.authentication import RememberedTokenAuthentication
 from serving.api.serializers import (
     DeploymentSerializer,
     EndpointChangeSerializer,
@@ -146,6 +147,7 @@ class EndpointViewSet(
 class PredictView(APIView):
     """Predictions, for what the fast lane leaves to Django (sessions, unusual headers)."""
 
+    authentication_classes = (RememberedTokenAuthentication, ProjectSessionAuthentication)
     required_permissions: ClassVar[dict[str, Permission]] = {"POST": Permission.PREDICT}
 
     @extend_schema(

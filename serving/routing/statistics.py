@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: Upper bounds of the buckets of latency, in seconds; the last bucket has none.
 BUCKET_SECONDS = (
@@ -16,8 +17,7 @@ BUCKET_SECONDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What is counted apart.
 
     Attributes
