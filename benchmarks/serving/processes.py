@@ -26,10 +26,13 @@ def free_port() -> int:
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the caller's environment without what would decide how fast or where something runs."""
+    """Return the caller's environment without what would decide how fast or where something runs.
+
+    Each worker computes with one thread: those of OpenMP fight for the cores with the other servers and the load.
+    """
     hidden = ("OPENBLAS_", "OMP_", "MKL_", "MLOPS_", "PYTHONPATH", "DATABASE_URL", "REDIS_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    return {**kept, **extra}
+    return {**kept, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **extra}
 
 
 class Server:

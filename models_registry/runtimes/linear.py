@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
@@ -68,18 +69,11 @@ class LinearRuntime:
         if self._signature.task == "regression":
             return scores_of_values(decision[:, 0])
         if decision.shape[1] == 1:
-            positive = _logistic(decision[:, 0])
-            return scores_of_probabilities(
-                self._signature, np.column_stack([1.0 - positive, positive])
-            )
+            both = np.empty((len(decision), 2))
+            positive = expit(decision[:, 0], out=both[:, 1])
+            np.subtract(1.0, positive, out=both[:, 0])
+            return scores_of_probabilities(self._signature, both)
         shifted = np.exp(decision - decision.max(axis=1, keepdims=True))
         return scores_of_probabilities(
             self._signature, shifted / shifted.sum(axis=1, keepdims=True)
         )
-
-
-def _logistic(decision: FloatArray) -> FloatArray:
-    """Return 1 / (1 + exp(-x)) without overflow."""
-    small = np.exp(-np.abs(decision))
-    result: FloatArray = np.where(decision >= 0, 1.0, small) / (1.0 + small)
-    return result

@@ -34,6 +34,9 @@ class LoggedRequest:
         Whom the caller said that the request is about; empty where it did not.
     answered_ids
         Of a shadow: the n predictions that the caller got in its place.
+    body
+        A JSON object whose ``instances`` are those above, as it was received. It is written as it is: making
+        the text of a thousand instances again costs as much as reading it did.
     """
 
     project_id: int
@@ -52,6 +55,7 @@ class LoggedRequest:
     group: str = ""
     entity_key: str = ""
     answered_ids: Sequence[str] | None = None
+    body: bytes | None = None
 
     @property
     def records(self) -> Sequence[Mapping[str, Any]]:
@@ -75,7 +79,7 @@ def encode_request(request: LoggedRequest) -> bytes:
             "us": request.latency_us,
             **_traffic(request),
             "ids": request.prediction_ids,
-            **_features(request.instances),
+            **_features(request),
             "predictions": request.predictions,
             "probabilities": request.probabilities,
         },
@@ -94,14 +98,24 @@ def _traffic(request: LoggedRequest) -> dict[str, Any]:
     }
 
 
-def _features(instances: Sequence[Mapping[str, Any]] | FeatureBlock) -> dict[str, Any]:
+def _features(request: LoggedRequest) -> dict[str, Any]:
+    if request.body is not None:
+        return {"body": orjson.Fragment(request.body)}
+    instances = request.instances
     if isinstance(instances, FeatureBlock):
         return {"columns": dict(zip(instances.names, instances.columns, strict=True))}
     return {"instances": instances}
 
 
-def _block(columns: Mapping[str, Sequence[Any]]) -> FeatureBlock:
-    return FeatureBlock(list(columns), list(columns.values()))
+def _instances(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the instances of a record, in whichever of the three ways they were written."""
+    if "body" in value:
+        value = value["body"]
+    if "instances" in value:
+        found: Sequence[Mapping[str, Any]] = value["instances"]
+        return found
+    columns = value["columns"]
+    return FeatureBlock(list(columns), list(columns.values())).records()
 
 
 def decode_request(payload: bytes) -> LoggedRequest:
@@ -126,9 +140,7 @@ def decode_request(payload: bytes) -> LoggedRequest:
                 microsecond=micros % 1_000_000
             ),
             prediction_ids=value["ids"],
-            instances=value["instances"]
-            if "instances" in value
-            else _block(value["columns"]).records(),
+            instances=_instances(value),
             predictions=value["predictions"],
             probabilities=value["probabilities"],
             role=value["role"],

@@ -52,11 +52,14 @@ class Decoded:
         The rows as they go into the prediction log.
     asked
         What the dialect needs again for the answer.
+    body
+        The JSON object that has these very instances under the key ``instances``, when they came in such a one.
     """
 
     columns: Columns
     instances: Sequence[Mapping[str, Any]] | FeatureBlock
     asked: Any = None
+    body: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

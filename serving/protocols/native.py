@@ -28,7 +28,7 @@ class Native:
         """Return the rows of a body."""
         instances = decode_instances(envelope.body)
         check_row_count(len(instances), most_rows, field="instances")
-        return Decoded(columns_from_records(signature, instances), instances)
+        return Decoded(columns_from_records(signature, instances), instances, body=envelope.body)
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return predictions, probabilities, the version that answered, and an id for each prediction."""

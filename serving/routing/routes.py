@@ -24,6 +24,11 @@ class LoadedModel:
     signature: Signature
     runtime: Runtime
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether it answers by itself, at once; the others wait for each other, to be answered together."""
+        return not isinstance(self.runtime, BatchedRuntime)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

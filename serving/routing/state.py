@@ -78,6 +78,9 @@ class Routing:
         Where answers are written before they leave.
     places
         To be entered while a prediction is made.
+    turn
+        To be held while a small request is answered. Threads that wait for it leave Python's lock alone: else it
+        would change hands with each write and each run of a model, which costs as much as the prediction.
     rates
         How often a caller may ask.
     statistics
@@ -90,6 +93,7 @@ class Routing:
         self.tokens = TokenCache(principals_of_digests)
         self.log = SegmentWriter(Path(settings.PREDICTION_LOG_ROOT))
         self.places = Places(settings.PREDICT_MAX_AT_ONCE)
+        self.turn = threading.Lock()
         self.rates = RateLimits(
             per_token=settings.PREDICT_RATE_PER_TOKEN,
             per_open_endpoint=settings.PREDICT_RATE_PER_OPEN_ENDPOINT,

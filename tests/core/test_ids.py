@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ids import uuid7, uuid7_texts, uuid7_time
+from core.ids import uuid7, uuid7_hex, uuid7_texts, uuid7_time
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @given(st.integers(min_value=0, max_value=4_000_000_000_000))
@@ -39,3 +44,29 @@ def test_many_ids_at_once_are_distinct_version_7_uuids_of_now() -> None:
     assert all(one.version == 7 and one.variant == uuid.RFC_4122 for one in made)
     assert all(before <= uuid7_time(one) <= datetime.now(UTC) for one in made)
     assert uuid7_texts(0) == []
+
+
+def test_hexadecimal_ids_are_uuids_of_version_7() -> None:
+    made = [uuid.UUID(uuid7_hex()) for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert {one.version for one in made} == {7}
+    assert {one.variant for one in made} == {uuid.RFC_4122}
+
+
+_FORKS = """
+import os
+from core.ids import uuid7_hex
+uuid7_hex()
+if not os.fork():
+    print(" ".join(uuid7_hex()[13:] for _ in range(100)), flush=True)
+    os._exit(0)
+os.wait()
+print(" ".join(uuid7_hex()[13:] for _ in range(100)))
+"""
+
+
+def test_a_child_draws_other_ids_than_its_parent() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FORKS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert len(set(done.stdout.split())) == 200

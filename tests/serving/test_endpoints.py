@@ -230,6 +230,14 @@ def test_a_revoked_token_is_not_answered_by_the_fast_lane(
     assert fast_lane(secret, {"instances": [ROW]}) is None
 
 
+def test_the_view_knows_tokens_as_the_fast_lane_does(api: Api, endpoint: Endpoint) -> None:
+    client = api()
+    assert client.post(URL, {"instances": [ROW]}).status_code == 200
+    ApiToken.objects.update(revoked_at=now())
+    client.post(URL, {"instances": [ROW]})  # the tick that notices
+    assert client.post(URL, {"instances": [ROW]}).status_code == 401
+
+
 def test_a_promotion_switches_the_endpoint_and_keeps_the_history(
     api: Api, endpoint: Endpoint, train: Train, principal: Principal
 ) -> None:

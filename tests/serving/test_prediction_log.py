@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,15 @@ def test_a_record_is_read_as_it_was_written(
         latency_us=9,
     )
     assert decode_request(encode_request(written)) == written
+
+
+def test_a_body_is_kept_as_it_came_and_read_as_its_instances() -> None:
+    instances = [{"size": 1.5, "region": 'nörth"\\'}, {"size": -2e300, "region": None}]
+    body = orjson.dumps({"instances": instances}, option=orjson.OPT_INDENT_2)
+    record = replace(logged_request(2), instances=instances, body=body)
+    payload = encode_request(record)
+    assert body in payload
+    assert decode_request(payload) == replace(record, body=None)
 
 
 def test_probabilities_may_be_an_array() -> None:
