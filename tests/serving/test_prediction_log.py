@@ -97,7 +97,10 @@ def test_a_record_is_read_as_it_was_written(
 
 
 def test_a_body_is_kept_as_it_came_and_read_as_its_instances() -> None:
-    instances = [{"size": 1.5, "region": 'nörth"\\'}, {"size": -2e300, "region": None}]
+    instances: list[dict[str, Any]] = [
+        {"size": 1.5, "region": 'nörth"\\'},
+        {"size": -2e300, "region": None},
+    ]
     body = orjson.dumps({"instances": instances}, option=orjson.OPT_INDENT_2)
     record = replace(logged_request(2), instances=instances, body=body)
     payload = encode_request(record)
