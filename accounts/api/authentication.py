@@ -72,7 +72,6 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     """Describe the bearer token to OpenAPI."""
 
     target_class = BearerTokenAuthentication
-    match_subclasses = True
     name = "bearerAuth"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:

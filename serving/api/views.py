@@ -151,6 +151,7 @@ class PredictView(APIView):
     required_permissions: ClassVar[dict[str, Permission]] = {"POST": Permission.PREDICT}
 
     @extend_schema(
+        auth=[{"bearerAuth": []}, {"sessionAuth": []}],
         request=PredictionRequestSerializer,
         responses={200: PredictionResponseSerializer},
         parameters=[
