@@ -136,8 +136,8 @@ def _make(
                         latency_us=round((time.perf_counter() - began) * 1e6),
                         group=route.group,
                         entity_key="" if policy.hides_entity else entity_key,
-                    )
                         body=None if policy.redaction else decoded.body,
+                    )
                 )
             )
     with tracing.span("predict: encode"):
