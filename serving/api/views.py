@@ -151,7 +151,7 @@ class PredictView(APIView):
     required_permissions: ClassVar[dict[str, Permission]] = {"POST": Permission.PREDICT}
 
     @extend_schema(
-        auth=[{"bearerAuth": []}, {"sessionAuth": []}],
+        auth=[{"bearerAuth": []}, {"sessionAuth": []}],  # type: ignore[list-item]
         request=PredictionRequestSerializer,
         responses={200: PredictionResponseSerializer},
         parameters=[

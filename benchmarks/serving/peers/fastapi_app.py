@@ -15,7 +15,7 @@ NAMES = os.environ["BENCHMARK_NAMES"].split("\t")
 app = FastAPI()
 
 
-class Request(BaseModel):  # type: ignore[misc]
+class Request(BaseModel):
     """Rows by name, as the product takes them."""
 
     instances: list[dict[str, float]]
