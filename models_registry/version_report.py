@@ -88,6 +88,7 @@ class VersionReport:
     runtime_reason: str
     inputs: tuple[FieldLine, ...]
     output: str
+    decision: str
     spec: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
 
@@ -109,6 +110,7 @@ def report_of(
         runtime_reason=str(version.runtime_report.get("reason", "")),
         inputs=tuple(_inputs(version.signature)),
         output=_output(version.signature),
+        decision=_decision(version.decision),
         spec=tuple(_facts(version.spec or _shown_upload(version.upload))),
         environment=tuple(_facts(version.environment)),
     )
@@ -257,9 +259,29 @@ def _inputs(signature: Mapping[str, Any]) -> Iterator[FieldLine]:
 def _output(signature: Mapping[str, Any]) -> str:
     name = signature.get("output_name", "prediction")
     classes = signature.get("classes")
+    if signature.get("task") == "anomaly":
+        return f"{name}: a score, higher for what is less usual"
     if classes is None:
         return f"{name}: a number"
     return f"{name}: one of {', '.join(str(one) for one in classes)}"
+
+
+def _decision(decision: Mapping[str, Any]) -> str:
+    """Return a threshold with its rule and what it does, as a sentence; empty without one."""
+    if not decision:
+        return ""
+    rule = ", ".join(
+        f"{value:g}" if isinstance(value, float) else str(value)
+        for value in decision["rule"].values()
+    )
+    known = {
+        name: value
+        for name, value in decision.get("held_out", {}).items()
+        if name != "rows" and value is not None
+    }
+    does = ", ".join(f"{name} {value:.3g}" for name, value in known.items())
+    said = f"Decides at {decision['threshold']:.4g} (rule: {rule})"
+    return f"{said}; on held-out rows {does}." if does else f"{said}."
 
 
 def _facts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from core import tracing
 from core.clock import now
 from core.errors import DomainError, TooLarge
 from core.ids import uuid7_texts
+from models_registry.decisions import rule_on
 from serving.admission import Admitted, key_of
 from serving.errors import TookTooLong
 from serving.failed_requests import note_failure
@@ -114,6 +115,7 @@ def _make(
     limit = settings.PREDICT_TIME_LIMIT_SECONDS
     if 0 < limit < time.perf_counter() - began:
         raise TookTooLong(f"The prediction took more than {limit:g} seconds.", retry_after=1)
+    ruling = rule_on(decoded.threshold, route.threshold, route.model.signature, scores)
     prediction_ids = uuid7_texts(columns.row_count)
     policy = route.log_policy
     if policy.takes():
@@ -136,6 +138,8 @@ def _make(
                         latency_us=round((time.perf_counter() - began) * 1e6),
                         group=route.group,
                         entity_key="" if policy.hides_entity else entity_key,
+                        decisions=None if ruling is None else ruling.decisions,
+                        threshold=None if ruling is None else ruling.threshold,
                         body=None if policy.redaction else decoded.body,
                     )
                 )
@@ -151,6 +155,7 @@ def _make(
                 signature=route.model.signature,
                 scores=scores,
                 prediction_ids=prediction_ids,
+                ruling=ruling,
             ),
         )
     return _Made(payload, decoded, scores.labels, prediction_ids)

@@ -5,15 +5,27 @@ from __future__ import annotations
 from models_registry.decisions.choosing import Quality, choose_threshold, quality_at
 from models_registry.decisions.decision import Decision, decided, scores_to_decide
 from models_registry.decisions.rules import DecisionRule, RuleRefused, usual_rule
+from models_registry.decisions.ruling import (
+    Ruling,
+    ThresholdRefused,
+    check_threshold,
+    rule_on,
+    usual_threshold,
+)
 
 __all__ = [
     "Decision",
     "DecisionRule",
     "Quality",
     "RuleRefused",
+    "Ruling",
+    "ThresholdRefused",
+    "check_threshold",
     "choose_threshold",
     "decided",
     "quality_at",
+    "rule_on",
     "scores_to_decide",
     "usual_rule",
+    "usual_threshold",
 ]

@@ -20,7 +20,7 @@ from models_registry.signatures.columns import (
 )
 from models_registry.signatures.errors import BodyMalformed, InputRefused, RowComplaint
 from models_registry.signatures.signature import Field, FieldType, Signature, infer_signature
-from models_registry.signatures.wire import decode_instances, encode_instances
+from models_registry.signatures.wire import decode_body, decode_instances, encode_instances
 
 __all__ = [
     "BodyMalformed",
@@ -37,6 +37,7 @@ __all__ = [
     "columns_from_matrix",
     "columns_from_records",
     "columns_from_rows",
+    "decode_body",
     "decode_instances",
     "encode_instances",
     "infer_signature",

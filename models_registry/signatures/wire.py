@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -41,13 +42,31 @@ def encode_instances(columns: Columns) -> bytes:
 
 
 def decode_instances(body: bytes) -> list[dict[str, Any]]:
-    """Return the rows of a body.
+    """Return the rows of a body that holds nothing else.
 
     Raises
     ------
     BodyMalformed
-        The body is not JSON, is not an object with the one key ``instances`` that holds a list of
-        objects, or names a key twice.
+        As for :func:`decode_body`.
+    """
+    return decode_body(body)[0]
+
+
+def decode_body(
+    body: bytes, also: Collection[str] = ()
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the rows of a body, and what stands beside them.
+
+    Parameters
+    ----------
+    also
+        The keys that may be there beside ``instances``, with values that are no objects.
+
+    Raises
+    ------
+    BodyMalformed
+        The body is not JSON, is not an object whose key ``instances`` holds a list of objects, has a key that is
+        not known, or names a key twice.
     """
     try:
         value = orjson.loads(body)
@@ -57,10 +76,10 @@ def decode_instances(body: bytes) -> list[dict[str, Any]]:
         raise BodyMalformed(
             'The body must be an object: {"instances": [{"column": value, …}, …]}.', field=_KEY
         )
-    if len(value) > 1:
-        unknown = next(key for key in value if key != _KEY)
-        raise BodyMalformed(f"The key '{unknown}' is not known.", field=unknown)
-    records: list[dict[str, Any]] = value[_KEY]
+    records: list[dict[str, Any]] = value.pop(_KEY)
+    for unknown in value:
+        if unknown not in also:
+            raise BodyMalformed(f"The key '{unknown}' is not known.", field=unknown)
     for row, record in enumerate(records):
         if type(record) is not dict:
             raise BodyMalformed(
@@ -68,9 +87,9 @@ def decode_instances(body: bytes) -> list[dict[str, Any]]:
             )
     # A parser keeps the last of two equal keys. Fewer keys than colons is the sign of it (or of a colon
     # inside a text), and only then is the body read a second time with a parser that tells.
-    if body.count(b":") != 1 + sum(map(len, records)):
+    if body.count(b":") != 1 + len(value) + sum(map(len, records)):
         json.loads(body, object_pairs_hook=_refuse_twins)
-    return records
+    return records, value
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

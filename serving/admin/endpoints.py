@@ -103,7 +103,17 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
                 "Prediction log",
                 {"fields": ("log_share", "log_redaction", "log_retention_days")},
             ),
-            ("Traffic", {"fields": ("entity_column", "fallback", "fallback_value")}),
+            (
+                "Traffic",
+                {
+                    "fields": (
+                        "entity_column",
+                        "fallback",
+                        "fallback_value",
+                        "decision_threshold",
+                    )
+                },
+            ),
             ("Ask it", {"fields": ("example",)}),
             ("Particulars", {"fields": ("project", "created_by", "created_at")}),
         )
@@ -141,6 +151,9 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
                 entity_column=obj.entity_column,
                 fallback=obj.fallback,
                 fallback_value=obj.fallback_value,
+            )
+            services.set_decision_threshold(
+                principal=principal, endpoint=obj, threshold=obj.decision_threshold
             )
             services.change_log_policy(
                 principal=principal,

@@ -58,6 +58,7 @@ class EndpointSerializer(serializers.ModelSerializer[Endpoint]):
             "entity_column",
             "fallback",
             "fallback_value",
+            "decision_threshold",
             "deployments",
             "created_at",
         ]
@@ -79,6 +80,11 @@ class EndpointChangeSerializer(serializers.Serializer[Any]):
     is_open = serializers.BooleanField(
         required=False,
         help_text="Answer callers without a token; takes an administrator of the project.",
+    )
+    decision_threshold = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        help_text="Decides for callers that ask for decisions; null: the threshold of the version that answers.",
     )
     log_share = serializers.FloatField(
         required=False, min_value=0, max_value=1, help_text="Share of requests that the log keeps."
@@ -119,6 +125,10 @@ class PredictionRequestSerializer(serializers.Serializer[Any]):
         child=serializers.DictField(),
         help_text="One object of feature and value for each instance; null for a missing value.",
     )
+    threshold = serializers.JSONField(
+        required=False,
+        help_text="true: also decide at the endpoint's or the version's threshold; a number: at this one.",
+    )
 
 
 class AnsweringVersionSerializer(serializers.Serializer[Any]):
@@ -149,6 +159,11 @@ class PredictionResponseSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.FloatField()), required=False
     )
     classes = serializers.ListField(required=False, help_text="The order of the probabilities.")
+    decisions = serializers.ListField(
+        required=False,
+        help_text="Where a threshold was asked for: one of two classes, or whether it is an anomaly.",
+    )
+    threshold = serializers.FloatField(required=False, help_text="What decided.")
     model_version = AnsweringVersionSerializer()
     endpoint = serializers.CharField()
     prediction_ids = serializers.ListField(child=serializers.UUIDField())

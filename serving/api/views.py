@@ -85,11 +85,16 @@ class EndpointViewSet(
         wanted = EndpointChangeSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         values = dict(wanted.validated_data)
+        thresholds = [values.pop("decision_threshold")] if "decision_threshold" in values else []
         log = {name: values.pop(name) for name in list(values) if name.startswith("log_")}
         with transaction.atomic():
             changed = services.change_endpoint(
                 principal=self.principal, endpoint=endpoint, **values
             )
+            for threshold in thresholds:
+                changed = services.set_decision_threshold(
+                    principal=self.principal, endpoint=changed, threshold=threshold
+                )
             if log:
                 changed = services.change_log_policy(
                     principal=self.principal, endpoint=changed, **log

@@ -59,6 +59,12 @@ class Endpoint(models.Model):
         default=None,
         help_text="A class of the model, or a number.",
     )
+    decision_threshold = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Decides between two classes (of the second one's probability) or about anomalies, for callers "
+        "that ask for decisions. Empty: the threshold of the version that answers.",
+    )
     log_share = models.FloatField(
         "share of requests in the log",
         default=1.0,

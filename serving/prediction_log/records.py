@@ -37,6 +37,8 @@ class LoggedRequest:
     body
         A JSON object whose ``instances`` are those above, as it was received. It is written as it is: making
         the text of a thousand instances again costs as much as reading it did.
+    decisions, threshold
+        n decisions at a threshold; None where none were asked for.
     """
 
     project_id: int
@@ -56,6 +58,8 @@ class LoggedRequest:
     entity_key: str = ""
     answered_ids: Sequence[str] | None = None
     body: bytes | None = None
+    decisions: Sequence[Any] | None = None
+    threshold: float | None = None
 
     @property
     def records(self) -> Sequence[Mapping[str, Any]]:
@@ -82,6 +86,7 @@ def encode_request(request: LoggedRequest) -> bytes:
             **_features(request),
             "predictions": request.predictions,
             "probabilities": request.probabilities,
+            **_decisions(request),
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
@@ -96,6 +101,13 @@ def _traffic(request: LoggedRequest) -> dict[str, Any]:
         "entity": request.entity_key,
         "answered": request.answered_ids,
     }
+
+
+def _decisions(request: LoggedRequest) -> dict[str, Any]:
+    """Return what most requests do not ask for."""
+    if request.decisions is None:
+        return {}
+    return {"decisions": request.decisions, "threshold": request.threshold}
 
 
 def _features(request: LoggedRequest) -> dict[str, Any]:
@@ -148,6 +160,8 @@ def decode_request(payload: bytes) -> LoggedRequest:
             group=value.get("group", ""),
             entity_key=value.get("entity", ""),
             answered_ids=value.get("answered"),
+            decisions=value.get("decisions"),
+            threshold=value.get("threshold"),
         )
         lengths = {
             len(column)
@@ -157,6 +171,7 @@ def decode_request(payload: bytes) -> LoggedRequest:
                 request.predictions,
                 *([] if request.probabilities is None else [request.probabilities]),
                 *([] if request.answered_ids is None else [request.answered_ids]),
+                *([] if request.decisions is None else [request.decisions]),
             )
         }
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:

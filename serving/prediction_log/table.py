@@ -27,13 +27,15 @@ SCHEMA = pa.schema(
         ("group", pa.string()),
         ("entity_key", pa.string()),
         ("answered_id", pa.string()),
+        ("decision", pa.string()),
+        ("threshold", pa.float64()),
     ]
 )
 PARTITION_BY = ("day",)
 
 
 def rows_of(requests: Sequence[LoggedRequest]) -> pa.Table:
-    """Return the requests as rows; features and prediction are JSON texts."""
+    """Return the requests as rows; features, prediction and decision are JSON texts."""
     rows = [
         (
             prediction_id,
@@ -52,6 +54,8 @@ def rows_of(requests: Sequence[LoggedRequest]) -> pa.Table:
             request.group or None,
             request.entity_key or None,
             None if request.answered_ids is None else request.answered_ids[index],
+            None if request.decisions is None else orjson.dumps(request.decisions[index]).decode(),
+            request.threshold,
         )
         for request in requests
         for records in [request.records]

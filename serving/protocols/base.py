@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,8 +10,9 @@ from typing import Any, Protocol
 import orjson
 
 from core.errors import Invalid, TooLarge
+from models_registry.decisions import Ruling
 from models_registry.runtimes import Scores
-from models_registry.signatures import Columns, Signature
+from models_registry.signatures import BodyMalformed, Columns, Signature
 from serving.prediction_log.features import FeatureBlock
 
 
@@ -54,12 +56,15 @@ class Decoded:
         What the dialect needs again for the answer.
     body
         The JSON object that has these very instances under the key ``instances``, when they came in such a one.
+    threshold
+        True, where decisions at the usual threshold were asked for; a number for another one; None for none.
     """
 
     columns: Columns
     instances: Sequence[Mapping[str, Any]] | FeatureBlock
     asked: Any = None
     body: bytes | None = None
+    threshold: bool | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class Answered:
         The JSON of ``{"id", "model", "number"}`` of the version, made once.
     version_number
         The number of the version within its registered model.
+    ruling
+        The decisions, where they were asked for.
     """
 
     endpoint_name: str
@@ -80,6 +87,7 @@ class Answered:
     signature: Signature
     scores: Scores
     prediction_ids: Sequence[str]
+    ruling: Ruling | None = None
 
 
 class Codec(Protocol):
@@ -111,6 +119,23 @@ class Codec(Protocol):
     def refusal(self, problem: Mapping[str, Any]) -> Payload:
         """Return a refusal, given as a problem document, in the words of the dialect."""
         ...
+
+
+def read_threshold(value: Any, *, field: str = "threshold") -> bool | float | None:
+    """Return what a caller asks of decisions: True, a number, or None.
+
+    Raises
+    ------
+    BodyMalformed
+        It is neither a truth value nor a number.
+    """
+    if value is None or value is False:
+        return None
+    if value is True:
+        return True
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    raise BodyMalformed("true, or a number, was expected.", field=field)
 
 
 def check_row_count(count: int, most_rows: int, *, field: str) -> None:

@@ -7,11 +7,19 @@ from typing import Any
 
 import orjson
 
-from models_registry.signatures import Signature, columns_from_records, decode_instances
-from serving.protocols.base import Answered, Decoded, Envelope, Payload, check_row_count
+from models_registry.signatures import Signature, columns_from_records, decode_body
+from serving.protocols.base import (
+    Answered,
+    Decoded,
+    Envelope,
+    Payload,
+    check_row_count,
+    read_threshold,
+)
 
 #: No more values that training did not see are listed for one request.
 MOST_WARNINGS = 100
+_BESIDE = ("threshold",)
 _JSON = frozenset({"application/json", "application/json;charset=utf-8"})
 
 
@@ -26,9 +34,15 @@ class Native:
 
     def decode(self, envelope: Envelope, signature: Signature, *, most_rows: int) -> Decoded:
         """Return the rows of a body."""
-        instances = decode_instances(envelope.body)
+        instances, beside = decode_body(envelope.body, also=_BESIDE)
         check_row_count(len(instances), most_rows, field="instances")
-        return Decoded(columns_from_records(signature, instances), instances, body=envelope.body)
+        threshold = read_threshold(beside.get("threshold")) if beside else None
+        return Decoded(
+            columns_from_records(signature, instances),
+            instances,
+            body=envelope.body,
+            threshold=threshold,
+        )
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return predictions, probabilities, the version that answered, and an id for each prediction."""
@@ -37,6 +51,9 @@ class Native:
         if scores.probabilities is not None:
             content["probabilities"] = scores.probabilities
             content["classes"] = answered.signature.classes
+        if answered.ruling is not None:
+            content["decisions"] = answered.ruling.decisions
+            content["threshold"] = answered.ruling.threshold
         content["model_version"] = answered.described
         content["endpoint"] = answered.endpoint_name
         content["prediction_ids"] = answered.prediction_ids

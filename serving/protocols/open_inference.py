@@ -31,12 +31,14 @@ from serving.protocols.base import (
     Payload,
     check_row_count,
     client_status,
+    read_threshold,
 )
 from serving.protocols.json_bodies import read_object
 
 LABELS = "predict"
 PROBABILITIES = "predict_proba"
 PREDICTION_IDS = "prediction_id"
+DECISION = "decision"
 OUTPUTS = (LABELS, PROBABILITIES, PREDICTION_IDS)
 _CONTENT_TYPES = (None, "np", "pd", "str", "base64")
 _DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES"}
@@ -61,7 +63,8 @@ class OpenInference:
 
     Inputs are one tensor for each column (shape [n] or [n, 1], named as in the signature) or one tensor of shape
     [n, columns] in the signature's order. Outputs are ``predict`` (classes or values; the one that is given
-    when none is asked for), ``predict_proba`` (shape [n, classes]) and ``prediction_id``.
+    when none is asked for), ``predict_proba`` (shape [n, classes]) and ``prediction_id``. The parameter ``threshold`` (true, or a number)
+    of the request adds the output ``decision``.
     """
 
     name = "open_inference"
@@ -95,14 +98,18 @@ class OpenInference:
             _outputs(body.get("outputs"), parameters, signature),
             _content_type(parameters, "parameters") == "pd",
         )
-        return Decoded(columns, FeatureBlock.of(columns), asked)
+        threshold = read_threshold(parameters.get("threshold"), field="parameters.threshold")
+        return Decoded(columns, FeatureBlock.of(columns), asked, threshold)
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return the tensors that were asked for, as JSON and, where wanted, as raw bytes after it."""
         asked: _Asked = decoded.asked
         described: list[dict[str, Any]] = []
         raw: list[bytes] = []
-        for output in asked.outputs:
+        outputs = asked.outputs
+        if answered.ruling is not None:
+            outputs = (*outputs, _Output(DECISION, outputs[0].is_binary))
+        for output in outputs:
             datatype, array = _values(output.name, answered)
             if asked.is_frame and array.ndim == 1:
                 array = array.reshape(-1, 1)
@@ -127,8 +134,11 @@ class OpenInference:
         }
         if asked.id is not None:
             content["id"] = asked.id
-        if asked.is_frame:
-            content["parameters"] = {"content_type": "pd"}
+        parameters: dict[str, Any] = {"content_type": "pd"} if asked.is_frame else {}
+        if answered.ruling is not None:
+            parameters["threshold"] = answered.ruling.threshold
+        if parameters:
+            content["parameters"] = parameters
         document = orjson.dumps(content)
         if not raw:
             return Payload(200, "application/json", document)
@@ -255,6 +265,9 @@ def _values(name: str, answered: Answered) -> tuple[str, npt.NDArray[Any]]:
         LABELS: lambda: tensors.tensor_of_values(answered.scores.labels),
         PROBABILITIES: lambda: ("FP64", np.asarray(answered.scores.probabilities)),
         PREDICTION_IDS: lambda: tensors.tensor_of_values(list(answered.prediction_ids)),
+        DECISION: lambda: tensors.tensor_of_values(
+            [] if answered.ruling is None else answered.ruling.decisions
+        ),
     }
     return makers[name]()
 

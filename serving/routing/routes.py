@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import orjson
 
+from models_registry.decisions import usual_threshold
 from models_registry.loading import load_version
 from models_registry.models import ModelVersion
 from models_registry.runtimes import Runtime
@@ -44,6 +45,8 @@ class Route:
         Name of the A/B group, for the log.
     log_policy
         What the log keeps.
+    threshold
+        The usual one for decisions; None where there is none.
     """
 
     project_id: int
@@ -60,6 +63,7 @@ class Route:
     described: orjson.Fragment
     group: str = ""
     log_policy: LogPolicy = KEEP_ALL
+    threshold: float | None = None
 
 
 def route_of(deployment: Deployment, model: LoadedModel) -> Route:
@@ -84,6 +88,9 @@ def route_of(deployment: Deployment, model: LoadedModel) -> Route:
         described=orjson.Fragment(orjson.dumps(described)),
         group=deployment.group,
         log_policy=policy_of(endpoint),
+        threshold=usual_threshold(
+            model.signature, version.decision, of_endpoint=endpoint.decision_threshold
+        ),
     )
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from serving.services.deployments import change_weight, end_deployment, start_deployment
 from serving.services.emergencies import fall_back, start_endpoint, stop_endpoint
-from serving.services.endpoints import change_endpoint, create_endpoint, roll_back_endpoint
+from serving.services.endpoints import (
+    change_endpoint,
+    create_endpoint,
+    roll_back_endpoint,
+    set_decision_threshold,
+)
 from serving.services.exports import export_model_version
 from serving.services.log_policies import change_log_policy
 from serving.services.rollouts import (
@@ -36,6 +41,7 @@ __all__ = [
     "resume_rollout",
     "roll_back_endpoint",
     "score_dataset_version",
+    "set_decision_threshold",
     "start_deployment",
     "start_endpoint",
     "start_rollout",

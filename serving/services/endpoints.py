@@ -12,6 +12,7 @@ from accounts.policy import Permission
 from accounts.principals import Principal
 from core.errors import Invalid, NotFound
 from models_registry import services as registry
+from models_registry.decisions import ThresholdRefused, check_threshold
 from models_registry.models import RegisteredModel
 from models_registry.selectors import champion_of
 from models_registry.signatures import Signature
@@ -67,6 +68,41 @@ def create_endpoint(
         summary=f"{name} serves the champion of {model.name}",
     )
     return endpoint
+
+
+@transaction.atomic
+def set_decision_threshold(
+    *, principal: Principal, endpoint: Endpoint, threshold: float | None
+) -> Endpoint:
+    """Let an endpoint decide at a threshold of its own; None: at that of the version that answers.
+
+    Raises
+    ------
+    models_registry.decisions.ThresholdRefused
+        The champion's answers are not decided by a threshold, or not by this one.
+    """
+    principal.require(Permission.DEPLOY)
+    locked = lock_endpoint(principal, endpoint)
+    before = locked.decision_threshold
+    if threshold == before:
+        return locked
+    champion = champion_deployment(locked)
+    if threshold is not None and champion is not None:
+        try:
+            check_threshold(Signature.from_dict(champion.model_version.signature), threshold)
+        except ThresholdRefused as refusal:
+            raise ThresholdRefused(refusal.message, field="decision_threshold") from None
+    execution.announce_change()
+    locked.decision_threshold = threshold
+    locked.save(update_fields=["decision_threshold"])
+    audit.record(
+        principal=principal,
+        action="endpoint.threshold_changed",
+        target=locked,
+        summary=f"{locked.name}: {'that of the version' if threshold is None else f'{threshold:g}'}",
+        changes={"decision_threshold": [before, threshold]},
+    )
+    return locked
 
 
 @transaction.atomic

@@ -71,6 +71,8 @@ def test_predictions_are_shipped_once_with_all_that_is_known(
         "group": None,
         "entity_key": None,
         "answered_id": None,
+        "decision": None,
+        "threshold": None,
     }
     assert ids_of(mine) == sorted(by_id)
     assert shipped_ids(8) == ids_of(others)
