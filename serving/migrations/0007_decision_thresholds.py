@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('serving', '0005_what_the_log_keeps'),
+        ('serving', '0006_model_exports'),
     ]
 
     operations = [
