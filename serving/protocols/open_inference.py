@@ -99,7 +99,7 @@ class OpenInference:
             _content_type(parameters, "parameters") == "pd",
         )
         threshold = read_threshold(parameters.get("threshold"), field="parameters.threshold")
-        return Decoded(columns, FeatureBlock.of(columns), asked, threshold)
+        return Decoded(columns, FeatureBlock.of(columns), asked, threshold=threshold)
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return the tensors that were asked for, as JSON and, where wanted, as raw bytes after it."""
