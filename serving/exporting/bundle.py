@@ -44,6 +44,8 @@ class Packed:
         The model card (Markdown).
     most_bytes, most_rows
         Limits of one request, as on the site.
+    threshold
+        The version's usual threshold of decisions, where it has one.
     """
 
     named: Named
@@ -58,6 +60,7 @@ class Packed:
     card: str
     most_bytes: int
     most_rows: int
+    threshold: float | None = None
 
 
 def bundle_requirements(packed: Packed) -> Requirements:
@@ -110,6 +113,7 @@ def _described(packed: Packed) -> bytes:
             "runtime": packed.runtime,
             "artifact_sha256": packed.named.artifact_digest,
             "binding": packed.binding,
+            "threshold": packed.threshold,
             "limits": {"body_bytes": packed.most_bytes, "rows": packed.most_rows},
         }
     )

@@ -50,6 +50,7 @@ def load_model(folder: Path) -> StandaloneModel:
         runtime_name=described["runtime"],
         most_bytes=int(os.environ.get("MAX_BODY_BYTES") or described["limits"]["body_bytes"]),
         most_rows=int(os.environ.get("MAX_ROWS") or described["limits"]["rows"]),
+        threshold=described["threshold"],
     )
 
 

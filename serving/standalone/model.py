@@ -10,6 +10,7 @@ import orjson
 
 from core.errors import NotFound
 from core.ids import uuid7_texts
+from models_registry.decisions import rule_on
 from models_registry.runtimes import Runtime
 from models_registry.signatures import Signature
 from serving.protocols import Answered, Codec, Envelope, Payload
@@ -35,6 +36,8 @@ class StandaloneModel:
         ``{"id", "model", "number"}`` of the version, as native answers say it.
     most_bytes, most_rows
         Limits of one request.
+    threshold
+        Where decisions are made when a request asks for them and names no threshold of its own.
     """
 
     name: str
@@ -45,6 +48,7 @@ class StandaloneModel:
     runtime_name: str
     most_bytes: int
     most_rows: int
+    threshold: float | None = None
 
     def check_name(self, name: str, version: int | None) -> None:
         """Refuse a request that names another model or version.
@@ -67,7 +71,7 @@ class StandaloneModel:
         Raises
         ------
         DomainError
-            The body does not fit the signature or the limits.
+            The body does not fit the signature or the limits, or asks for decisions that cannot be made.
         """
         decoded = read_rows(
             envelope, codec, self.signature, most_bytes=self.most_bytes, most_rows=self.most_rows
@@ -80,5 +84,6 @@ class StandaloneModel:
             signature=self.signature,
             scores=scores,
             prediction_ids=uuid7_texts(decoded.columns.row_count),
+            ruling=rule_on(decoded.threshold, self.threshold, self.signature, scores),
         )
         return write_answer(codec, decoded, answered)

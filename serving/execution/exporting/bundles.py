@@ -11,6 +11,7 @@ from django.conf import settings
 
 from core.blobs import default_store
 from jobs.execution import JobContext
+from models_registry.decisions import usual_threshold
 from models_registry.loading import load_version
 from models_registry.models import ModelVersion
 from models_registry.signatures import Signature
@@ -79,6 +80,7 @@ def _packed(export: ModelExport, signature: Signature) -> Packed:
         card=model_card(version),
         most_bytes=settings.PREDICT_MAX_BODY_BYTES,
         most_rows=settings.PREDICT_MAX_ROWS,
+        threshold=usual_threshold(signature, version.decision),
     )
 
 
@@ -93,6 +95,7 @@ def _as_the_site(version: ModelVersion, packed: Packed) -> StandaloneModel:
         runtime_name=version.runtime,
         most_bytes=packed.most_bytes,
         most_rows=packed.most_rows,
+        threshold=packed.threshold,
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from models_registry.decisions import usual_threshold
 from serving.exporting.bundle import Packed, bundle_files, bundle_requirements
 from serving.exporting.folders import with_sums
 from serving.exporting.manifests import Named
@@ -32,6 +33,7 @@ def packed(estimator: str = "logistic", kind: Kind = "binary", framework: str = 
         card="# churn\n",
         most_bytes=1 << 20,
         most_rows=1000,
+        threshold=usual_threshold(one.signature, {}),
     )
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from models_registry.artifacts import UntrustedArtifact
+from models_registry.decisions import usual_threshold
 from models_registry.runtimes import NativeRuntime, UploadedRuntime
 from serving.exporting.asking import apart, questions, wrong_question
 from serving.exporting.bundle import bundle_files, bundle_requirements
@@ -77,6 +78,7 @@ def as_the_site(estimator: str, kind: Kind) -> StandaloneModel:
         runtime_name=loaded.runtime.name,
         most_bytes=1 << 20,
         most_rows=1000,
+        threshold=usual_threshold(loaded.signature, {}),
     )
 
 
@@ -114,6 +116,22 @@ def test_any_dialect_and_any_rows_get_the_answer_of_the_site(
             assert (gap.mismatches, gap.largest_difference) == (0, 0.0), question.dialect
 
     agree()
+
+
+@pytest.mark.parametrize("threshold", [True, 0.25, 7.0, False])
+@pytest.mark.django_db
+def test_decisions_are_made_and_refused_as_the_site_does(
+    api: Callable[..., APIClient], churn: Endpoint, application: Application, threshold: object
+) -> None:
+    body = {"instances": [ROW, {**ROW, "size": 12.25}], "threshold": threshold}
+    path = "/api/v1/endpoints/churn/predict/"
+    site = answered(secret_of(api()), body, path)
+    found = ask(application, path, body)
+    assert found.status == site.status == (422 if threshold == 7.0 else 200)
+    ours, theirs = json.loads(found.body), json.loads(site.body)
+    for name in ("predictions", "probabilities", "decisions", "threshold", "code"):
+        assert ours.get(name) == theirs.get(name)
+    assert ("decisions" in ours) is (threshold in {True, 0.25})
 
 
 @pytest.mark.django_db
