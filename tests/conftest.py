@@ -22,7 +22,12 @@ from serving.routing import forget_routing
 
 # A busy machine is no fault of the product.
 hypothesis.settings.register_profile(
-    "product", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "product",
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.filter_too_much,
+    ],
 )
 hypothesis.settings.load_profile("product")
 
