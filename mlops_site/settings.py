@@ -498,6 +498,9 @@ PREDICT_RATE_PER_OPEN_ENDPOINT = env.float("PREDICT_RATE_PER_OPEN_ENDPOINT", def
 PREDICT_BURST_SECONDS = env.float("PREDICT_BURST_SECONDS", default=2.0)
 #: An answer that took longer (waiting for its turn included) is not given: 503 with Retry-After. 0: no limit.
 PREDICT_TIME_LIMIT_SECONDS = env.float("PREDICT_TIME_LIMIT_SECONDS", default=30.0)
+#: Instances of one request that are explained, and how often a model answers to explain them (the smaller counts).
+EXPLAIN_MAX_ROWS = env.int("EXPLAIN_MAX_ROWS", default=20)
+EXPLAIN_MAX_EVALUATIONS = env.int("EXPLAIN_MAX_EVALUATIONS", default=100_000)
 #: Of a stream of lines: the longest line, and how many lines are answered together at most.
 PREDICT_MAX_LINE_BYTES = env.int("PREDICT_MAX_LINE_BYTES", default=1024**2)
 PREDICT_STREAM_BATCH = env.int("PREDICT_STREAM_BATCH", default=1000)

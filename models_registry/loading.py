@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import io
+
+import pandas as pd
+import pyarrow.parquet as pq
+
 from core.blobs import BlobStore, default_store
 from models_registry.artifacts import load_pipeline
+from models_registry.explanations import (
+    CannotExplain,
+    Explainer,
+    choose_explainer,
+    reference_sample,
+)
 from models_registry.models import ModelVersion
 from models_registry.runtimes import Binding, Runtime, UploadedRuntime, load_runtime
-from models_registry.signatures import Signature
+from models_registry.signatures import Signature, columns_from_frame
 
 
 def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runtime:
@@ -31,3 +42,44 @@ def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runti
         onnx=files.read(version.onnx_digest) if version.onnx_digest else None,
         signature=signature,
     )
+
+
+def reference_frame(version: ModelVersion, store: BlobStore | None = None) -> pd.DataFrame:
+    """Return the training reference rows of a version (features, target and predictions).
+
+    Raises
+    ------
+    core.errors.DomainError
+        The file is missing or damaged.
+    """
+    data = (store or default_store()).read(version.reference_digest)
+    frame: pd.DataFrame = pq.read_table(io.BytesIO(data)).to_pandas()
+    return frame
+
+
+def load_explainer(
+    version: ModelVersion, runtime: Runtime, store: BlobStore | None = None
+) -> Explainer:
+    """Return how a version's answers are explained, against a sample of its reference rows.
+
+    Parameters
+    ----------
+    runtime
+        In which the version answers.
+
+    Raises
+    ------
+    CannotExplain
+        The version has no reference rows.
+    core.errors.DomainError
+        A file is missing, damaged or not trusted.
+    """
+    if not version.reference_digest:
+        raise CannotExplain("there is no reference row")
+    files = store or default_store()
+    signature = Signature.from_dict(version.signature)
+    reference = columns_from_frame(signature, reference_frame(version, files))
+    pipeline = None
+    if not version.is_uploaded:
+        pipeline = load_pipeline(files.read(version.artifact_digest))
+    return choose_explainer(pipeline, signature, runtime, reference_sample(reference)).explainer

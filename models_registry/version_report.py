@@ -86,6 +86,7 @@ class VersionReport:
     runtimes: tuple[RuntimeLine, ...]
     row_kinds: tuple[str, ...]
     runtime_reason: str
+    explanation: str
     inputs: tuple[FieldLine, ...]
     output: str
     decision: str
@@ -108,6 +109,7 @@ def report_of(
         runtimes=tuple(_runtimes(version.runtime_report, kinds)),
         row_kinds=kinds,
         runtime_reason=str(version.runtime_report.get("reason", "")),
+        explanation=_explanation(version.runtime_report.get("explanation", {})),
         inputs=tuple(_inputs(version.signature)),
         output=_output(version.signature),
         decision=_decision(version.decision),
@@ -233,6 +235,27 @@ def _refused_kinds(refused: Mapping[str, str]) -> str:
 
 def _microseconds(value: float | None) -> str:
     return "—" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+_METHODS: Mapping[str, str] = {
+    "linear": "from its coefficients",
+    "trees": "from the paths of its trees",
+    "permutation": "by replacing inputs in random orders",
+}
+
+
+def _explanation(found: Mapping[str, Any]) -> str:
+    """Return how answers are explained and what that costs, in a sentence; empty when it was not tried."""
+    if not found:
+        return ""
+    how = "exactly, " if found["exact"] else ""
+    times = found["evaluations_per_row"]
+    asked = f", the model answering {times:,} times" if times else ""
+    milliseconds = found["microseconds_per_row"] / 1000
+    return (
+        f"Contributions to the {found['quantity']} are found {how}{_METHODS[found['method']]}, "
+        f"against {found['reference_rows']} reference rows: {milliseconds:.3g} ms a row{asked}."
+    )
 
 
 def _difference(agreement: Mapping[str, Any] | None) -> str:

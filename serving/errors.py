@@ -40,6 +40,13 @@ class EndpointStopped(Conflict):
     title = "The endpoint is stopped"
 
 
+class NotExplainable(Conflict):
+    """What answers cannot say why."""
+
+    code = "not_explainable"
+    title = "The answer cannot be explained"
+
+
 class EndpointNotReady(Unavailable):
     """The endpoint's model is not loaded yet, or cannot be."""
 

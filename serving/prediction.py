@@ -29,6 +29,7 @@ from serving.prediction_log.features import FeatureBlock
 from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload, exchange
 from serving.protocols.exchange import failure, read_rows, refusal, write_answer
 from serving.routing import Key, Route, Routing
+from serving.routing.explaining import explained
 from serving.routing.shadowing import Shadowed
 
 logger = logging.getLogger(__name__)
@@ -101,8 +102,12 @@ def _make(
             route.model.signature,
             most_bytes=settings.PREDICT_MAX_BODY_BYTES,
             most_rows=settings.PREDICT_MAX_ROWS,
+            explains=route.model.explaining is not None,
         )
     columns = decoded.columns
+    explainer = None
+    if decoded.wants_explanations and route.model.explaining is not None:
+        explainer = route.model.explaining.ready_for(columns.row_count)
     with tracing.span(
         "predict: score",
         mlops__endpoint=route.endpoint_name,
@@ -112,6 +117,10 @@ def _make(
         mlops__request_id=request_id,
     ):
         scores = route.model.runtime.predict(columns)
+    why = None
+    if explainer is not None:
+        with tracing.span("predict: explain"):
+            why = explained(explainer, columns, scores.labels)
     limit = settings.PREDICT_TIME_LIMIT_SECONDS
     if 0 < limit < time.perf_counter() - began:
         raise TookTooLong(f"The prediction took more than {limit:g} seconds.", retry_after=1)
@@ -156,6 +165,7 @@ def _make(
                 scores=scores,
                 prediction_ids=prediction_ids,
                 ruling=ruling,
+                explained=why,
             ),
         )
     return _Made(payload, decoded, scores.labels, prediction_ids)

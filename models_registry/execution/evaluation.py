@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
 
 from core.blobs import BlobCorrupt, BlobMissing, BlobStore, default_store
 from core.errors import DomainError, NotFound
@@ -23,7 +20,7 @@ from models_registry.artifacts import (
 from models_registry.execution.validation import PARITY_ROWS
 from models_registry.gates import Difference, Measurements
 from models_registry.gates.measuring import measure_difference, own_answers
-from models_registry.loading import load_version
+from models_registry.loading import load_version, reference_frame
 from models_registry.models import ModelVersion
 from models_registry.recording import record_validation, restore_validation
 from models_registry.runtimes import CannotRun, NativeRuntime, through_the_wire
@@ -73,13 +70,6 @@ def evaluate(context: JobContext) -> Conclude:
 def evaluate_failed(job: Job) -> None:
     """Let the version say again what its gates said before."""
     restore_validation(job.arguments["model_version"])
-
-
-def reference_frame(version: ModelVersion) -> pd.DataFrame:
-    """Return the training reference rows of a version (features, target and predictions)."""
-    data = default_store().read(version.reference_digest)
-    frame: pd.DataFrame = pq.read_table(io.BytesIO(data)).to_pandas()
-    return frame
 
 
 def _differences(

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models_registry.artifacts import dump_pipeline, load_pipeline
+from models_registry.explanations import choose_explainer, reference_sample
 from models_registry.gates import Measurements
 from models_registry.gates.measuring import measure_difference, own_answers
 from models_registry.runtimes import NativeRuntime, choose_runtime, through_the_wire
@@ -51,7 +52,7 @@ class ValidationOutcome:
 
 
 def validate(candidate: Candidate) -> ValidationOutcome:
-    """Store the pipeline, load it again, choose a runtime, and measure what the gates look at.
+    """Store the pipeline, load it again, choose a runtime and a way to explain, and measure what the gates look at.
 
     The chosen runtime is built on the pipeline that was *loaded*, and its rows come through the
     wire: what is compared with the freshly fitted pipeline is what production will do.
@@ -61,12 +62,13 @@ def validate(candidate: Candidate) -> ValidationOutcome:
     signature = candidate.signature
     rows = candidate.held_out.take(slice(0, PARITY_ROWS))
     choice = choose_runtime(loaded, signature, rows, np.random.default_rng(candidate.seed))
+    explanation = choose_explainer(loaded, signature, choice.runtime, reference_sample(rows)).report
     native = NativeRuntime(candidate.pipeline, signature)
     return ValidationOutcome(
         artifact=artifact,
         onnx=choice.onnx,
         runtime=choice.name,
-        runtime_report=choice.report,
+        runtime_report={**choice.report, "explanation": explanation},
         measurements=Measurements(
             metrics=candidate.metrics,
             baseline_metrics=candidate.baseline_metrics,

@@ -53,11 +53,32 @@ class LinearRuntime:
             for piece in preparation.text
         )
 
-    def _decision(self, columns: Columns) -> FloatArray:
+    @property
+    def bias(self) -> FloatArray:
+        """What is added for every row, shape (outputs,)."""
+        return self._bias
+
+    def terms(self, columns: Columns) -> FloatArray:
+        """Return what each input adds to the decision of n rows, shape (n, inputs, outputs)."""
+        found = np.zeros((columns.row_count, len(self._signature.inputs), len(self._bias)))
+        fields = self._signature.inputs
+        numeric = np.flatnonzero([field.is_numeric for field in fields])
+        text = np.flatnonzero([not field.is_numeric for field in fields])
+        found[:, numeric] = self._values(columns)[:, :, None] * self._weights
+        for source, codes, table in self._tables:
+            unknown = len(table) - 1
+            rows = [codes.get(value, unknown) for value in columns.text[source]]
+            found[:, text[source]] += table[rows]
+        return found
+
+    def _values(self, columns: Columns) -> FloatArray:
         values = columns.numeric.astype(np.float32).astype(np.float64)
         if has_nan(values):
             values = np.where(np.isnan(values), self._fill, values)
-        decision = values @ self._weights + self._bias
+        return values
+
+    def _decision(self, columns: Columns) -> FloatArray:
+        decision: FloatArray = self._values(columns) @ self._weights + self._bias
         for source, codes, table in self._tables:
             unknown = len(table) - 1
             decision += table[[codes.get(value, unknown) for value in columns.text[source]]]

@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from accounts.models import Project
 from accounts.selectors import visible_projects
 from core.errors import DomainError, NotFound
+from serving.explained_prediction import explain_logged
 from serving.models import Deployment, Endpoint
 from serving.selectors.prediction_details import prediction_detail
 from serving.selectors.search import Found, Search, search_log
@@ -135,11 +136,19 @@ class LogPagesMixin:
             .select_related("endpoint", "model_version__model")
             .first()
         )
+        explanation, no_explanation = None, ""
+        if deployment is not None and "explain" in request.GET:
+            try:
+                explanation = explain_logged(deployment.model_version, one["features"])
+            except DomainError as refusal:
+                no_explanation = refusal.message
         classes = deployment.model_version.signature.get("classes") if deployment else None
         context = {
             "title": f"Prediction {prediction_id}",
             "one": one,
             "deployment": deployment,
+            "explanation": explanation,
+            "no_explanation": no_explanation,
             "features": [(name, _short(value)) for name, value in one["features"].items()],
             "said": _short(one["prediction"]),
             "truth": None if one["ground_truth"] is None else _short(one["ground_truth"]),

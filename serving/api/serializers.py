@@ -129,6 +129,11 @@ class PredictionRequestSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="true: also decide at the endpoint's or the version's threshold; a number: at this one.",
     )
+    explain = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Say why, too: what each input contributed. For a few instances only (413 beyond).",
+    )
 
 
 class AnsweringVersionSerializer(serializers.Serializer[Any]):
@@ -151,6 +156,35 @@ class PredictionWarningSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """Why an instance got its answer: contributions add up to `output - baseline`."""
+
+    locals()["class"] = serializers.JSONField(
+        required=False, help_text="Of two classes the second, of more the predicted one."
+    )
+    baseline = serializers.FloatField(help_text="The quantity on average over reference rows.")
+    output = serializers.FloatField(help_text="The quantity of this instance.")
+    contributions = serializers.DictField(
+        child=serializers.FloatField(), help_text="Of each input, by name."
+    )
+
+
+class ExplainedBySerializer(serializers.Serializer[Any]):
+    """How it was found out, and what that cost."""
+
+    method = serializers.ChoiceField(choices=["linear", "trees", "permutation"])
+    quantity = serializers.ChoiceField(
+        choices=["margin", "probability", "value"],
+        help_text="What is divided: a class's score before the logistic function or softmax, its "
+        "probability, or a number.",
+    )
+    exact = serializers.BooleanField(help_text="Computed, not estimated; they add up either way.")
+    reference_rows = serializers.IntegerField()
+    evaluations_per_row = serializers.IntegerField(
+        help_text="How often the model answered to explain one instance."
+    )
+
+
 class PredictionResponseSerializer(serializers.Serializer[Any]):
     """Answers, one for each instance and in their order."""
 
@@ -168,3 +202,7 @@ class PredictionResponseSerializer(serializers.Serializer[Any]):
     endpoint = serializers.CharField()
     prediction_ids = serializers.ListField(child=serializers.UUIDField())
     warnings = PredictionWarningSerializer(many=True, required=False)
+    explanations = ExplanationSerializer(
+        many=True, required=False, help_text="One for each instance, where `explain` was true."
+    )
+    explained_by = ExplainedBySerializer(required=False)

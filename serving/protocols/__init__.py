@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from serving.prediction_log.features import FeatureBlock
 from serving.protocols.addresses import MLFLOW, NATIVE, OPEN_INFERENCE, Address, scoring_address
-from serving.protocols.base import Answered, Codec, Decoded, Envelope, Payload
+from serving.protocols.base import Answered, Codec, Decoded, Envelope, Explained, Payload
 
 __all__ = [
     "MLFLOW",
@@ -19,6 +19,7 @@ __all__ = [
     "Codec",
     "Decoded",
     "Envelope",
+    "Explained",
     "FeatureBlock",
     "Payload",
     "scoring_address",

@@ -1,14 +1,14 @@
 """Which dialect a path speaks, and whom it asks.
 
-=====================================  ==============================================
+=====================================  =====================================================================
 ``/api/v1/endpoints/E/predict/``       native
-``/v1/models/E…:predict``              TensorFlow Serving (``:classify``, ``:regress``)
+``/v1/models/E…:predict``              TensorFlow Serving (``:classify``, ``:regress``), KServe (``:explain``)
 ``/v2/models/E…/infer``                Open Inference Protocol
 ``/invocations``                       MLflow scoring, of the endpoint that the site names
 ``/serve/P/v1/models/…``               the same of project ``P``, also without a token
 ``/serve/P/v2/models/…``
 ``/serve/P/E/invocations``
-=====================================  ==============================================
+=====================================  =====================================================================
 
 ``…`` may name a version, ``/versions/3``; in TensorFlow's dialect also an alias, ``/labels/champion``.
 """
@@ -30,6 +30,7 @@ _TENSORFLOW = {
     "predict": TensorFlow("predict"),
     "classify": TensorFlow("classify"),
     "regress": TensorFlow("regress"),
+    "explain": TensorFlow("explain"),
 }
 
 SERVE = "/serve/"

@@ -11,6 +11,7 @@ import orjson
 
 from core.errors import Invalid, TooLarge
 from models_registry.decisions import Ruling
+from models_registry.explanations import Explanation
 from models_registry.runtimes import Scores
 from models_registry.signatures import BodyMalformed, Columns, Signature
 from serving.prediction_log.features import FeatureBlock
@@ -58,6 +59,8 @@ class Decoded:
         The JSON object that has these very instances under the key ``instances``, when they came in such a one.
     threshold
         True, where decisions at the usual threshold were asked for; a number for another one; None for none.
+    wants_explanations
+        Whether the caller asked why, too.
     """
 
     columns: Columns
@@ -65,6 +68,33 @@ class Decoded:
     asked: Any = None
     body: bytes | None = None
     threshold: bool | float | None = None
+    wants_explanations: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why the rows got their answers.
+
+    Attributes
+    ----------
+    facts
+        How it was found out, and what that cost: ``method``, ``quantity``, ``exact``, ``reference_rows``,
+        ``evaluations_per_row``.
+    """
+
+    rows: Sequence[Explanation]
+    facts: Mapping[str, Any]
+
+    def content(self) -> dict[str, Any]:
+        """Return what is said about it in an answer."""
+        rows: list[dict[str, Any]] = []
+        for row in self.rows:
+            said: dict[str, Any] = {} if row.label is None else {"class": row.label}
+            said["baseline"] = row.baseline
+            said["output"] = row.output
+            said["contributions"] = row.contributions
+            rows.append(said)
+        return {"explanations": rows, "explained_by": self.facts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +118,7 @@ class Answered:
     scores: Scores
     prediction_ids: Sequence[str]
     ruling: Ruling | None = None
+    explained: Explained | None = None
 
 
 class Codec(Protocol):

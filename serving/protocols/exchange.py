@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.errors import DomainError, ErrorKind, TooLarge, Unsupported
+from core.errors import DomainError, ErrorKind, Invalid, TooLarge, Unsupported
 from core.problems import domain_problem, internal_problem
 from models_registry.signatures import Signature
 from serving.protocols.addresses import NATIVE
@@ -17,14 +17,26 @@ _MOST_IDS_IN_HEADER = 100
 
 
 def read_rows(
-    envelope: Envelope, codec: Codec, signature: Signature, *, most_bytes: int, most_rows: int
+    envelope: Envelope,
+    codec: Codec,
+    signature: Signature,
+    *,
+    most_bytes: int,
+    most_rows: int,
+    explains: bool = False,
 ) -> Decoded:
     """Return the rows of a request.
+
+    Parameters
+    ----------
+    explains
+        Whether whoever answers can say why, too.
 
     Raises
     ------
     DomainError
-        The media type is not read, the body is too large, or does not fit the signature.
+        The media type is not read, the body is too large, or does not fit the signature; an explanation is
+        asked for where there are none.
     """
     if not codec.accepts(envelope.content_type):
         raise Unsupported(
@@ -33,7 +45,10 @@ def read_rows(
         )
     if len(envelope.body) > most_bytes:
         raise body_too_large(most_bytes)
-    return codec.decode(envelope, signature, most_rows=most_rows)
+    decoded = codec.decode(envelope, signature, most_rows=most_rows)
+    if decoded.wants_explanations and not explains:
+        raise Invalid("Answers are not explained here.", field="explain")
+    return decoded
 
 
 def write_answer(codec: Codec, decoded: Decoded, answered: Answered) -> Payload:

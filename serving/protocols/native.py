@@ -1,4 +1,7 @@
-"""Our own dialect: ``{"instances": [{"feature": value, …}, …]}``, problem documents as refusals."""
+"""Our own dialect: ``{"instances": [{"feature": value, …}, …]}``, problem documents as refusals.
+
+With ``"explain": true`` beside the instances the answer says why, too.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,12 @@ from typing import Any
 
 import orjson
 
-from models_registry.signatures import Signature, columns_from_records, decode_body
+from models_registry.signatures import (
+    BodyMalformed,
+    Signature,
+    columns_from_records,
+    decode_body,
+)
 from serving.protocols.base import (
     Answered,
     Decoded,
@@ -19,7 +27,8 @@ from serving.protocols.base import (
 
 #: No more values that training did not see are listed for one request.
 MOST_WARNINGS = 100
-_BESIDE = ("threshold",)
+_EXPLAIN = "explain"
+_BESIDE = ("threshold", _EXPLAIN)
 _JSON = frozenset({"application/json", "application/json;charset=utf-8"})
 
 
@@ -37,11 +46,15 @@ class Native:
         instances, beside = decode_body(envelope.body, also=_BESIDE)
         check_row_count(len(instances), most_rows, field="instances")
         threshold = read_threshold(beside.get("threshold")) if beside else None
+        explain = beside.get(_EXPLAIN, False)
+        if not isinstance(explain, bool):
+            raise BodyMalformed("'explain' must be true or false.", field=_EXPLAIN)
         return Decoded(
             columns_from_records(signature, instances),
             instances,
             body=envelope.body,
             threshold=threshold,
+            wants_explanations=explain,
         )
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
@@ -63,6 +76,8 @@ class Native:
                 *_warnings(columns.unseen, "training did not see this category"),
                 *_warnings(columns.outside, "outside of the limits of the schema"),
             ]
+        if answered.explained is not None:
+            content |= answered.explained.content()
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         return Payload(200, "application/json", body)
 

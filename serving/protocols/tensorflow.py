@@ -31,7 +31,8 @@ from serving.protocols.base import (
 )
 from serving.protocols.json_bodies import read_object
 
-Verb = Literal["predict", "classify", "regress"]
+Verb = Literal["predict", "classify", "regress", "explain"]
+_BY_INSTANCE = frozenset({"predict", "explain"})
 
 LABELS = "serving_default"
 PROBABILITIES = "predict_proba"
@@ -46,8 +47,9 @@ class _Asked:
 
 
 class TensorFlow:
-    """The codec of one of the three verbs.
+    """The codec of one of the verbs.
 
+    ``explain``, which is KServe's, gives ``predictions`` and ``explanations``.
     ``predict`` gives bare classes or values; with ``"signature_name": "predict_proba"`` a list of probabilities for
     each instance. NaN, which this dialect allows, stands for null.
     """
@@ -64,7 +66,7 @@ class TensorFlow:
     def decode(self, envelope: Envelope, signature: Signature, *, most_rows: int) -> Decoded:
         """Return the rows of a body."""
         body = read_object(envelope.body, allow_nan=True)
-        if self._verb != "predict":
+        if self._verb not in _BY_INSTANCE:
             return self._decode_examples(body, signature, most_rows)
         _check_keys(body, {"signature_name", "instances", "inputs"})
         if ("instances" in body) == ("inputs" in body):
@@ -74,7 +76,7 @@ class TensorFlow:
             columns, instances = _columnar(signature, body["inputs"], most_rows)
         else:
             columns, instances = _by_row(signature, body["instances"], most_rows, "instances")
-        return Decoded(columns, instances, asked)
+        return Decoded(columns, instances, asked, wants_explanations=self._verb == "explain")
 
     def _decode_examples(
         self, body: dict[str, Any], signature: Signature, most_rows: int
@@ -110,9 +112,12 @@ class TensorFlow:
                 ]
             }
         else:
-            key = "outputs" if decoded.asked.is_columnar else "predictions"
+            is_columnar = decoded.asked.is_columnar and self._verb == "predict"
+            key = "outputs" if is_columnar else "predictions"
             wants_probabilities = decoded.asked.signature_name == PROBABILITIES
             content = {key: scores.probabilities if wants_probabilities else scores.labels}
+        if answered.explained is not None:
+            content |= answered.explained.content()
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         return Payload(200, "application/json", body)
 

@@ -16,7 +16,7 @@ TRY_AGAIN_SECONDS = 10.0
 #: A model that answers nowhere any more is kept so long: a rollback that soon follows loads nothing.
 KEEP_SECONDS = 900.0
 
-Key = tuple[str, str, str, bytes, bytes]
+Key = tuple[str, str, str, str, bytes, bytes]
 
 
 class LoadedModels:
@@ -95,4 +95,11 @@ def _key(version: ModelVersion) -> Key:
     """Return what makes a loaded model what it is."""
     signature = orjson.dumps(version.signature, option=orjson.OPT_SORT_KEYS)
     binding = orjson.dumps(version.upload.get("binding"), option=orjson.OPT_SORT_KEYS)
-    return (version.artifact_digest, version.onnx_digest, version.runtime, signature, binding)
+    return (
+        version.artifact_digest,
+        version.onnx_digest,
+        version.reference_digest,
+        version.runtime,
+        signature,
+        binding,
+    )

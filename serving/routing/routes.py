@@ -8,22 +8,30 @@ import numpy as np
 import orjson
 
 from models_registry.decisions import usual_threshold
-from models_registry.loading import load_version
+from models_registry.loading import load_explainer, load_version
 from models_registry.models import ModelVersion
 from models_registry.runtimes import Runtime
 from models_registry.signatures import Columns, Signature
 from serving.models import Deployment, Endpoint
 from serving.prediction_log import KEEP_ALL, LogPolicy
 from serving.routing.batching import BatchedRuntime
+from serving.routing.explaining import Explaining
 from serving.selectors.log_policies import policy_of
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model version in memory, ready to answer."""
+    """A model version in memory, ready to answer.
+
+    Attributes
+    ----------
+    explaining
+        How it says why; None where nothing is to be explained.
+    """
 
     signature: Signature
     runtime: Runtime
+    explaining: Explaining | None = None
 
     @property
     def is_quick(self) -> bool:
@@ -116,7 +124,7 @@ def load_model(version: ModelVersion) -> LoadedModel:
     if version.runtime == "native":
         runtime = BatchedRuntime(runtime)
     runtime.predict(_some_rows(signature))
-    return LoadedModel(signature, runtime)
+    return LoadedModel(signature, runtime, Explaining(lambda: load_explainer(version, runtime)))
 
 
 def _some_rows(signature: Signature) -> Columns:

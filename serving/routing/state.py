@@ -197,6 +197,10 @@ class Routing:
         """Add what has been counted to the minutes in the database."""
         self._minutes.flush(now())
 
+    def model_of(self, version: ModelVersion) -> LoadedModel | None:
+        """Return a version's model when this process has it in memory."""
+        return self._models.get(version)
+
     @property
     def loaded_models(self) -> int:
         """How many models are in memory."""

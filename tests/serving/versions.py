@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
 
 from accounts.policy import Permission
 from accounts.principals import Principal
 from core.blobs import default_store
 from models_registry import services
+from models_registry.evaluation import reference_table
 from models_registry.models import ModelVersion
-from models_registry.runtimes import load_runtime
+from models_registry.runtimes import NativeRuntime, load_runtime
 from serving.routing.routes import LoadedModel
-from tests.models_registry.fitting import Kind, fit, validated
+from tests.models_registry.fitting import TRAINED, Kind, fit, frame_of, validated
 
 MODEL = "churn"
 #: A row that fits the signature of all versions that are made here.
@@ -25,8 +30,24 @@ ROW: dict[str, Any] = {
 }
 
 
+def stored_reference(estimator: str, kind: Kind) -> str:
+    """Store the rows that a model was not fitted on, as training does, and return the file's digest."""
+    one = fit(estimator, kind)
+    frame = frame_of().iloc[TRAINED:].reset_index(drop=True)
+    scores = NativeRuntime(one.pipeline, one.signature).predict(one.held_out)
+    table = reference_table(frame, [(np.arange(len(frame)), scores)], seed=1)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return default_store().put_bytes(buffer.getvalue()).digest
+
+
 def register(
-    principal: Principal, estimator: str = "logistic", kind: Kind = "binary", model: str = MODEL
+    principal: Principal,
+    estimator: str = "logistic",
+    kind: Kind = "binary",
+    model: str = MODEL,
+    *,
+    with_reference: bool = False,
 ) -> ModelVersion:
     """Register and judge a version of the model."""
     one, outcome = fit(estimator, kind), validated(estimator, kind)
@@ -47,7 +68,7 @@ def register(
             onnx_digest=store.put_bytes(outcome.onnx).digest if outcome.onnx else "",
             runtime=outcome.runtime,
             runtime_report=outcome.runtime_report,
-            reference_digest="",
+            reference_digest=stored_reference(estimator, kind) if with_reference else "",
             metrics=outcome.measurements.metrics,
             baseline_metrics=outcome.measurements.baseline_metrics,
             seed=5,

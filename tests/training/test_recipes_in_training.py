@@ -21,7 +21,7 @@ from datasets.models import DatasetVersion, RecipeRevision
 from datasets.services import create_dataset, create_recipe, revise_recipe, upload_version
 from jobs.models import Job
 from models_registry.artifacts import load_pipeline
-from models_registry.execution.evaluation import reference_frame
+from models_registry.loading import reference_frame
 from models_registry.models import ModelVersion, Validation
 from models_registry.runtimes import NativeRuntime, compare, load_runtime, through_the_wire
 from models_registry.selectors import lineage_of

@@ -25,7 +25,7 @@ _CODEC = TensorFlow("predict")
 
 @speaks(_CODEC, "POST")
 def scoring(request: HttpRequest, **parts: str) -> HttpResponse:
-    """Answer ``:predict``, ``:classify`` and ``:regress``."""
+    """Answer ``:predict``, ``:classify``, ``:regress`` and ``:explain``."""
     return scored(request)
 
 

@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from serving.api.dialects import mlflow, open_inference, tensorflow
 
 _V1 = r"^v1/models/(?P<name>[^/:]+)"
-_VERB = r":(?:predict|classify|regress)$"
+_VERB = r":(?:predict|classify|regress|explain)$"
 
 
 def _tensorflow() -> list[URLPattern]:

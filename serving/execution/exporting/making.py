@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import DomainError
-from models_registry.execution.evaluation import reference_frame
+from models_registry.loading import reference_frame
 from models_registry.models import ModelVersion
 from models_registry.signatures import Columns, Signature, columns_from_frame
 from serving.exporting.manifests import Named
