@@ -22,7 +22,7 @@ from django.db import close_old_connections, connections
 from accounts.selectors import principals_of_digests
 from core.clock import now
 from core.errors import DomainError
-from models_registry.models import VersionStatus
+from models_registry.models import ModelVersion, VersionStatus
 from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown, VersionNotServed
 from serving.execution.following import follow_champions
 from serving.models import Deployment, Endpoint
