@@ -120,9 +120,9 @@ def test_every_runtime_that_can_be_built_is_proved_or_not_used(estimator: str, k
 @pytest.mark.parametrize("fills", [True, False], ids=["filled", "with holes"])
 def test_the_loop_over_trees_gives_the_same_bits(kind: Kind, model: type, fills: bool) -> None:
     one = fit("random_forest", kind)
-    columns = one.pipeline[0]
+    columns = clone(one.pipeline[0])  # it is fitted below, and the pipeline belongs to all tests
     if not fills:
-        columns = clone(columns).set_params(numeric="passthrough")
+        columns.set_params(numeric="passthrough")
     options = {} if model is DecisionTreeClassifier else {"n_estimators": 6}
     if kind == "regression":
         model = REGRESSORS[model]
