@@ -22,12 +22,7 @@ from serving.routing import forget_routing
 
 # A busy machine is no fault of the product.
 hypothesis.settings.register_profile(
-    "product",
-    deadline=None,
-    suppress_health_check=[
-        hypothesis.HealthCheck.too_slow,
-        hypothesis.HealthCheck.filter_too_much,
-    ],
+    "product", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("product")
 
