@@ -104,6 +104,7 @@ class UploadModelForm(forms.Form):
     )
     signature = forms.JSONField(
         required=False,
+        initial=dict,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
         help_text="What the file does not say of itself, e.g. "
         '{"inputs": ["size", "weight"], "classes": ["no", "yes"], "outputs": {"scores_are": "logit"}}.',

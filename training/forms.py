@@ -71,6 +71,7 @@ class TrainForm(forms.Form):
     )
     decision = forms.JSONField(
         required=False,
+        initial=dict,
         label="Decision threshold",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text='How it is chosen, e.g. {"rule": "f1"}, {"rule": "recall", "at_least": 0.9}, {"rule": "cost", '
