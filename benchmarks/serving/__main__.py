@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -50,6 +52,8 @@ def main() -> None:
         parser.error("--rounds, --seconds and --connections: at least 1")
     if shutil.which("wrk") is None:
         parser.exit(2, "wrk is needed to ask fast enough (Debian and Ubuntu: apt install wrk)\n")
+    # Ends the way Ctrl-C does: with all servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     plan = Plan(options.models, options.rows, options.connections, options.rounds, options.seconds)
     pythons = _installed(options.contenders, options.peers_home.absolute())
     tell(f"this takes about {_minutes(plan, len(pythons)):.0f} minutes")
