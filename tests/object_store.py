@@ -13,7 +13,7 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from pytest_django import Settings
 
-from mlops_site.settings import blob_storage
+from mlops_site.settings.storage import blob_storage
 
 #: The engine of the lake holds the interpreter's lock while it waits, so a thread would not do.
 _PROGRAM = """

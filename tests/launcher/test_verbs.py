@@ -114,6 +114,7 @@ def test_help_is_shown_without_preparing_anything(
 
 
 def test_the_example_names_exactly_the_settings_that_are_read(launcher: ModuleType) -> None:
-    source = (ROOT / "mlops_site" / "settings.py").read_text()
+    modules = sorted((ROOT / "mlops_site" / "settings").glob("*.py"))
+    source = "\n".join(module.read_text() for module in modules)
     read = set(re.findall(r'env\.[a-z_]+\(\s*"([A-Z0-9_]+)"', source))
     assert set(launcher.known_settings()) == read
