@@ -18,7 +18,8 @@ from accounts.models import Project
 from accounts.selectors import visible_projects
 from core.errors import DomainError, NotFound
 from serving.explained_prediction import explain_logged
-from serving.models import Deployment, Endpoint
+from serving.models import Endpoint
+from serving.selectors.answerers import answerer_of
 from serving.selectors.prediction_details import prediction_detail
 from serving.selectors.search import Found, Search, search_log
 
@@ -131,22 +132,23 @@ class LogPagesMixin:
             one = prediction_detail(project.pk, prediction_id)
         except NotFound as refusal:
             raise Http404 from refusal
-        deployment = (
-            Deployment.objects.filter(pk=one["deployment_id"], endpoint__project=project)
-            .select_related("endpoint", "model_version__model")
-            .first()
+        answerer = answerer_of(
+            project_id=project.pk,
+            endpoint_id=one["endpoint_id"],
+            deployment_id=one["deployment_id"],
+            model_version_id=one["model_version_id"],
         )
         explanation, no_explanation = None, ""
-        if deployment is not None and "explain" in request.GET:
+        if answerer is not None and "explain" in request.GET:
             try:
-                explanation = explain_logged(deployment.model_version, one["features"])
+                explanation = explain_logged(answerer.version, one["features"])
             except DomainError as refusal:
                 no_explanation = refusal.message
-        classes = deployment.model_version.signature.get("classes") if deployment else None
+        classes = answerer.version.signature.get("classes") if answerer else None
         context = {
             "title": f"Prediction {prediction_id}",
             "one": one,
-            "deployment": deployment,
+            "answerer": answerer,
             "explanation": explanation,
             "no_explanation": no_explanation,
             "features": [(name, _short(value)) for name, value in one["features"].items()],

@@ -22,6 +22,7 @@ from django.db import close_old_connections, connections
 from accounts.selectors import principals_of_digests
 from core.clock import now
 from core.errors import DomainError
+from models_registry.decisions import usual_threshold
 from models_registry.models import ModelVersion, VersionStatus
 from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown, VersionNotServed
 from serving.execution.following import follow_champions
@@ -42,6 +43,7 @@ from serving.selectors.deployments import (
     addressed_version,
     endpoints_behind_their_champion,
     generation,
+    own_threshold,
 )
 
 logger = logging.getLogger(__name__)
@@ -191,6 +193,9 @@ class Routing:
             version_number=found.number,
             model=model,
             described=orjson.Fragment(orjson.dumps(described)),
+            threshold=usual_threshold(
+                model.signature, found.decision, of_endpoint=own_threshold(usual.endpoint_id)
+            ),
         )
 
     def flush(self) -> None:

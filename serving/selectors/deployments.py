@@ -43,6 +43,13 @@ def addressed_version(
     return versions.first()
 
 
+def own_threshold(endpoint_id: int) -> float | None:
+    """Return the decision threshold that an endpoint has of its own."""
+    return (
+        Endpoint.objects.filter(pk=endpoint_id).values_list("decision_threshold", flat=True).first()
+    )
+
+
 def with_active_deployments(endpoints: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
     """Load each endpoint's model and its deployments at work, as ``active``, in two queries.
 

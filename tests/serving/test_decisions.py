@@ -17,7 +17,7 @@ from serving.models import Endpoint
 from serving.prediction_log.table import rows_of
 from serving.routing import routing
 from tests.serving.test_predictions import Log, ask, refused, route
-from tests.serving.versions import ROW
+from tests.serving.versions import ROW, register
 from tests.serving.wire import URL, answered, secret_of
 
 Api = Callable[..., APIClient]
@@ -78,6 +78,21 @@ def test_the_versions_threshold_is_used_until_the_endpoint_has_its_own(
     wrong = client.patch(address, {"decision_threshold": 3}, format="json")
     assert wrong.status_code == 422
     assert wrong.json()["errors"][0]["field"] == "decision_threshold"
+
+
+def test_a_version_that_is_asked_for_by_its_number_decides_at_its_own_threshold(
+    churn: Endpoint, api: Api, principal: Principal
+) -> None:
+    other = register(principal, "random_forest")
+    ModelVersion.objects.filter(pk=other.pk).update(decision={"threshold": 0.0})
+    client = api(Role.ADMIN)
+    body = {"instances": [ROW], "threshold": True}
+    headers = {"X-Model-Version": str(other.number)}
+    said = client.post(URL, body, format="json", headers=headers).json()
+    assert (said["model_version"]["number"], said["threshold"]) == (other.number, 0.0)
+    client.patch(f"/api/v1/endpoints/{churn.name}/", {"decision_threshold": 0.75}, format="json")
+    said = client.post(URL, body, format="json", headers=headers).json()
+    assert said["threshold"] == 0.75, "the endpoint's goes before the version's"
 
 
 def test_open_inference_gives_the_decision_as_an_output(churn: Endpoint, api: Api) -> None:
