@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -221,3 +222,18 @@ def run_all_jobs(run_job: Callable[[Job], Job]) -> Callable[[], list[Job]]:
         return done
 
     return run
+
+
+@pytest.fixture
+def staff(make_user: Callable[..., User]) -> Callable[..., Client]:
+    """Return a function that signs a member in to the admin."""
+
+    def sign_in(role: Role, in_project: Project | None = None) -> Client:
+        member = make_user(role, in_project=in_project)
+        member.is_staff = True
+        member.save()
+        client = Client()
+        client.force_login(member)
+        return client
+
+    return sign_in

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -21,21 +19,6 @@ Ingested = Callable[..., DatasetVersion]
 GOOD = (
     f"id,age,town,at\n1,30,Rome,2024-01-01\n2,41,{EVIL},2024-01-02\n3,22,Rome,2024-01-02\n".encode()
 )
-
-
-@pytest.fixture
-def staff(make_user: Callable[..., User]) -> Callable[..., Client]:
-    """Return a function that signs a member in to the admin."""
-
-    def sign_in(role: Role, in_project: Project | None = None) -> Client:
-        member = make_user(role, in_project=in_project)
-        member.is_staff = True
-        member.save()
-        client = Client()
-        client.force_login(member)
-        return client
-
-    return sign_in
 
 
 def test_each_kind_has_a_form_and_a_check_is_made_and_changed(

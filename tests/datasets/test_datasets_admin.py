@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -17,21 +15,6 @@ from jobs.models import Job, JobStatus
 
 EVIL = "<img src=x onerror=alert(1)>"
 Ingested = Callable[..., DatasetVersion]
-
-
-@pytest.fixture
-def staff(make_user: Callable[..., User]) -> Callable[..., Client]:
-    """Return a function that signs a member in to the admin."""
-
-    def sign_in(role: Role, in_project: Project | None = None) -> Client:
-        member = make_user(role, in_project=in_project)
-        member.is_staff = True
-        member.save()
-        client = Client()
-        client.force_login(member)
-        return client
-
-    return sign_in
 
 
 def page(client: Client, name: str, *args: object, query: str = "") -> str:

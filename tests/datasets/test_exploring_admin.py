@@ -7,8 +7,6 @@ from html import unescape
 from typing import Any, cast
 from urllib.parse import quote
 
-import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -19,21 +17,6 @@ from jobs.models import Job
 Ingested = Callable[..., DatasetVersion]
 EVIL = "<img src=x onerror=alert(1)>"
 CSV = ("n,kind\n" + "".join(f"{i},word{i % 3}\n" for i in range(45))).encode()
-
-
-@pytest.fixture
-def staff(make_user: Callable[..., User]) -> Callable[..., Client]:
-    """Return a function that signs a member in to the admin."""
-
-    def sign_in(role: Role, in_project: Project | None = None) -> Client:
-        member = make_user(role, in_project=in_project)
-        member.is_staff = True
-        member.save()
-        client = Client()
-        client.force_login(member)
-        return client
-
-    return sign_in
 
 
 def shown(client: Client, name: str, *args: object, query: str = "") -> str:
