@@ -19,6 +19,7 @@ from accounts.admin_access import ProjectAdminMixin
 from accounts.models import Project
 from accounts.policy import Permission
 from core.errors import DomainError
+from core.forms import show_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,7 @@ class AskingAdminMixin(ProjectAdminMixin):
             try:
                 outcome = act(row, form.cleaned_data)
             except DomainError as refusal:
-                complaints = [(one.field, one.message) for one in refusal.errors]
-                for field, text in complaints or [("", refusal.message)]:
-                    form.add_error(field if field in form.fields else None, text)
+                show_refusal(form, refusal)
             else:
                 done = outcome if isinstance(outcome, Done) else Done(outcome, back)
                 messages.success(request, done.said)
@@ -149,6 +148,5 @@ class AskingAdminMixin(ProjectAdminMixin):
                 "question": asked,
                 "form": form,
                 "back": back,
-                "rows": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
             },
         )

@@ -14,6 +14,7 @@ from unfold.widgets import (
 )
 
 from core.errors import DomainError
+from core.forms import show_refusal
 from datasets.checking.kinds import KINDS, Kind
 from datasets.checking.parameters import Bound, Choice, Number, Parameter, Values
 from datasets.models import Dataset, Severity
@@ -87,10 +88,9 @@ class CheckForm(forms.Form):
 
     def take_refusal(self, refusal: DomainError) -> None:
         """Show what the service refused beside the fields that are to blame."""
-        complaints = [(one.field, one.message) for one in refusal.errors]
-        for path, text in complaints or [("", refusal.message)]:
-            name = path.replace("parameters.", _PREFIX, 1)
-            self.add_error(name if name in self.fields else None, text)
+        show_refusal(
+            self, refusal, lambda one: (one.field.replace("parameters.", _PREFIX, 1), one.message)
+        )
 
 
 def _columns_field(kind: Kind, schema: Schema | None, chosen: Any) -> forms.Field:

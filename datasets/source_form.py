@@ -14,6 +14,7 @@ from unfold.widgets import (
 )
 
 from core.errors import DomainError
+from core.forms import show_refusal
 from datasets.formats import USUAL_BAD_SHARE
 from datasets.models import BadRows, Dataset, Source, SourceMode
 from datasets.services.sources import UNCHANGED, SourceTerms, Unchanged
@@ -136,11 +137,7 @@ class SourceForm(forms.Form):
 
     def blame(self, refusal: DomainError) -> None:
         """Show a refusal beside the fields that are to blame."""
-        for error in refusal.errors or ():
-            field = error.field.replace(".", "_")
-            self.add_error(field if field in self.fields else None, error.message)
-        if not refusal.errors:
-            self.add_error(None, refusal.message)
+        show_refusal(self, refusal, lambda one: (one.field.replace(".", "_"), one.message))
 
 
 def _name(one: SettingField) -> str:

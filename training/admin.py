@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
+from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from accounts.admin_access import ProjectAdminMixin
-from accounts.selectors import visible_projects
+from accounts.admin_asking import Done
+from accounts.admin_forms import FormPageMixin
+from accounts.models import Project
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar
-from core.errors import DomainError, FieldError
-from jobs.models import Job
+from core.errors import FieldError
 from training import services
 from training.forms import TrainForm
 from training.models import TrainingRun
@@ -30,13 +27,6 @@ _FIELDS: Mapping[str, str] = {
     "split.column": "split_column",
     "split.gap_hours": "gap_hours",
 }
-
-
-def _complaint(error: FieldError) -> str:
-    """Return a complaint for the form; one about a step says which."""
-    if error.field.startswith("recipe.steps"):
-        return f"{error.field.removeprefix('recipe.')}: {error.message}"
-    return error.message
 
 
 def _split_in_words(split: Mapping[str, Any]) -> str:
@@ -58,9 +48,11 @@ def _split_in_words(split: Mapping[str, Any]) -> str:
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class TrainingRunAdmin(FormPageMixin, ReadOnlyAdminMixin, ModelAdmin):
     """Models that were asked for, and where that led."""
 
+    form_title = "Train a model"
+    form_button = "Train"
     list_display = (
         "__str__",
         "state",
@@ -91,44 +83,21 @@ class TrainingRunAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
         ("Particulars", {"fields": ("warnings", "created_by", "created_at")}),
     )
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return self.has_module_permission(request)
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the form, and ask for the training; what is refused is said beside its field."""
-        projects = list(visible_projects(cast("User", request.user)))
+    def asking_form(self, request: HttpRequest, projects: list[Project]) -> TrainForm:
         initial = {"dataset_version": request.GET.get("dataset_version")}
-        form = TrainForm(request.POST or None, projects=projects, initial=initial)
-        if request.method == "POST" and form.is_valid():
-            job = self._start(request, form)
-            if job is not None:
-                messages.success(request, "The model is being trained.")
-                return redirect(reverse("admin:jobs_job_change", args=[job.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Train a model",
-            "opts": self.opts,
-            "form": form,
-            "button": "Train",
-            "back": reverse("admin:training_trainingrun_changelist"),
-        }
-        return TemplateResponse(request, "admin/form_page.html", context)
+        return TrainForm(request.POST or None, projects=projects, initial=initial)
 
-    def _start(self, request: HttpRequest, form: TrainForm) -> Job | None:
-        wanted = form.request()
-        try:
-            principal = self.principal(request, form.home())
-            return services.start_training(principal=principal, **wanted)
-        except DomainError as refusal:
-            complaints = [
-                (_FIELDS.get(one.field, one.field.partition(".")[0]), _complaint(one))
-                for one in refusal.errors
-            ]
-            for field, text in complaints or [("", refusal.message)]:
-                form.add_error(field if field in form.fields else None, text)
-            return None
+    def ask_service(self, request: HttpRequest, form: TrainForm) -> Done:
+        principal = self.principal(request, form.home())
+        job = services.start_training(principal=principal, **form.request())
+        return Done("The model is being trained.", reverse("admin:jobs_job_change", args=[job.pk]))
+
+    def complaint(self, error: FieldError) -> tuple[str, str]:
+        """Put complaints about parts beside the fields that say them; one about a step says which."""
+        field = _FIELDS.get(error.field, error.field.partition(".")[0])
+        if error.field.startswith("recipe.steps"):
+            return field, f"{error.field.removeprefix('recipe.')}: {error.message}"
+        return field, error.message
 
     @display(description="Recipe")
     def recipe(self, row: TrainingRun) -> SafeString | str:

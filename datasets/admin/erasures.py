@@ -27,6 +27,7 @@ from accounts.policy import Permission
 from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from core.errors import DomainError
+from core.forms import show_refusal
 from datasets import services
 from datasets.erasure_page import erasure_page
 from datasets.models import DatasetVersion, ErasureRequest, ErasureStatus
@@ -156,9 +157,7 @@ class ErasureRequestAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
                     principal=self.principal(request, wanted.pop("project")), **wanted
                 )
             except DomainError as refusal:
-                complaints = [(one.field, one.message) for one in refusal.errors]
-                for field, text in complaints or [("", refusal.message)]:
-                    form.add_error(field if field in form.fields else None, text)
+                show_refusal(form, refusal)
             else:
                 messages.success(
                     request, "The rows are being searched for. Nothing is changed by that."

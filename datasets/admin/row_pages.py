@@ -25,6 +25,7 @@ from accounts.principals import Principal
 from accounts.selectors import principal_in_project, visible_projects
 from core.admin import refusals_as_messages
 from core.errors import DomainError
+from core.forms import show_refusal
 from datasets import services
 from datasets.exploration import page_rows
 from datasets.exploration.parameters import address_query, row_query_of
@@ -275,8 +276,8 @@ class RowPagesMixin:
                     other=version,
                     key=form.cleaned_data["key"],
                 )
-            except DomainError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
+            except DomainError as refusal:
+                show_refusal(form, refusal)
             else:
                 return redirect(
                     reverse("admin:datasets_versioncomparison_change", args=[comparison.pk])

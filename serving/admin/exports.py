@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, ClassVar, cast
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_asking import AskingAdminMixin
+from accounts.admin_asking import AskingAdminMixin, Done
+from accounts.admin_forms import FormPageMixin
+from accounts.models import Project
 from accounts.policy import Permission
-from accounts.selectors import visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar, refusals_as_messages
-from core.errors import DomainError
 from serving import services
 from serving.archives import archive_response
 from serving.export_page import export_page, size_text
@@ -28,17 +26,18 @@ from serving.forms import ExportForm
 from serving.models import ModelExport
 from serving.selectors.exports import archive_of, with_related
 
-_TEXT = (
-    "A job makes the archive and tries it: the server is started and asked in every dialect, and its answers are put "
-    "beside this site's own; a mobile model is loaded again and compared with scikit-learn. What does not pass is not "
-    "given out."
-)
-
 
 @admin.register(ModelExport)
-class ModelExportAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+class ModelExportAdmin(FormPageMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     """Model versions as files."""
 
+    form_title = "Export a model version"
+    form_button = "Export"
+    form_text = (
+        "A job makes the archive and tries it: the server is started and asked in every dialect, and its answers are "
+        "put beside this site's own; a mobile model is loaded again and compared with scikit-learn. What does not pass "
+        "is not given out."
+    )
     list_display = ("name", "packed_as", "state", "progress", "size", "created_by", "created_at")
     list_filter = ("status", "kind", "model_version__model")
     search_fields = ("model_version__model__name", "digest")
@@ -55,44 +54,22 @@ class ModelExportAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelExport]:
         return with_related(super().get_queryset(request))
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return self.has_module_permission(request)
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the form, and ask for the archive; what is refused is said beside its field."""
-        projects = list(visible_projects(cast("User", request.user)))
+    def asking_form(self, request: HttpRequest, projects: list[Project]) -> ExportForm:
         initial = {"model_version": request.GET.get("model_version")}
-        form = ExportForm(request.POST or None, projects=projects, initial=initial)
-        if request.method == "POST" and form.is_valid():
-            export = self._ask(request, form)
-            if export is not None:
-                messages.success(request, "The archive is being made and tried.")
-                return redirect(reverse("admin:serving_modelexport_change", args=[export.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Export a model version",
-            "opts": self.opts,
-            "form": form,
-            "text": _TEXT,
-            "button": "Export",
-            "back": reverse("admin:serving_modelexport_changelist"),
-        }
-        return TemplateResponse(request, "admin/form_page.html", context)
+        return ExportForm(request.POST or None, projects=projects, initial=initial)
 
-    def _ask(self, request: HttpRequest, form: ExportForm) -> ModelExport | None:
+    def ask_service(self, request: HttpRequest, form: ExportForm) -> Done:
         version = form.cleaned_data["model_version"]
-        try:
-            return services.export_model_version(
-                principal=self.principal(request, version.model.project),
-                model_version=version,
-                kind=form.kind,
-                server=form.server,
-            )
-        except DomainError as refusal:
-            form.add_error(None, refusal.message)
-            return None
+        export = services.export_model_version(
+            principal=self.principal(request, version.model.project),
+            model_version=version,
+            kind=form.kind,
+            server=form.server,
+        )
+        return Done(
+            "The archive is being made and tried.",
+            reverse("admin:serving_modelexport_change", args=[export.pk]),
+        )
 
     def change_view(
         self,

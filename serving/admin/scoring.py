@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from accounts.admin_access import ProjectAdminMixin
-from accounts.selectors import visible_projects
+from accounts.admin_asking import Done
+from accounts.admin_forms import FormPageMixin
+from accounts.models import Project
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar
-from core.errors import DomainError
+from core.errors import FieldError
 from serving import services
 from serving.forms import BatchScoringForm
 from serving.models import BatchScoring
@@ -26,9 +22,11 @@ from serving.selectors.scorings import with_related
 
 
 @admin.register(BatchScoring)
-class BatchScoringAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class BatchScoringAdmin(FormPageMixin, ReadOnlyAdminMixin, ModelAdmin):
     """Dataset versions, scored in one go."""
 
+    form_title = "Score a dataset version"
+    form_button = "Score"
     list_display = ("__str__", "state", "progress", "answers", "rows_refused", "created_at")
     list_filter = ("model_version__model",)
     search_fields = ("model_version__model__name", "dataset_version__dataset__name")
@@ -41,41 +39,23 @@ class BatchScoringAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[BatchScoring]:
         return with_related(super().get_queryset(request))
 
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        return self.has_module_permission(request)
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the form, and ask for the scoring; what is refused is said beside its field."""
-        projects = list(visible_projects(cast("User", request.user)))
+    def asking_form(self, request: HttpRequest, projects: list[Project]) -> BatchScoringForm:
         initial = {name: request.GET.get(name) for name in ("model_version", "dataset_version")}
-        form = BatchScoringForm(request.POST or None, projects=projects, initial=initial)
-        if request.method == "POST" and form.is_valid():
-            scoring = self._ask(request, form)
-            if scoring is not None:
-                messages.success(request, "The rows are being scored.")
-                return redirect(reverse("admin:serving_batchscoring_change", args=[scoring.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Score a dataset version",
-            "opts": self.opts,
-            "form": form,
-            "button": "Score",
-            "back": reverse("admin:serving_batchscoring_changelist"),
-        }
-        return TemplateResponse(request, "admin/form_page.html", context)
+        return BatchScoringForm(request.POST or None, projects=projects, initial=initial)
 
-    def _ask(self, request: HttpRequest, form: BatchScoringForm) -> BatchScoring | None:
+    def ask_service(self, request: HttpRequest, form: BatchScoringForm) -> Done:
         wanted = form.cleaned_data
-        try:
-            principal = self.principal(request, wanted["model_version"].model.project)
-            return services.score_dataset_version(principal=principal, **wanted)
-        except DomainError as refusal:
-            complaints = [(one.field.partition(".")[0], _said(one)) for one in refusal.errors]
-            for field, text in complaints or [("", refusal.message)]:
-                form.add_error(field if field in form.fields else None, text)
-            return None
+        principal = self.principal(request, wanted["model_version"].model.project)
+        scoring = services.score_dataset_version(principal=principal, **wanted)
+        return Done(
+            "The rows are being scored.",
+            reverse("admin:serving_batchscoring_change", args=[scoring.pk]),
+        )
+
+    def complaint(self, error: FieldError) -> tuple[str, str]:
+        """Say of a complaint about a column which."""
+        field, _, column = error.field.partition(".")
+        return field, f"{column}: {error.message}" if column else error.message
 
     @display(description="Status")
     def state(self, scoring: BatchScoring) -> SafeString:
@@ -100,9 +80,3 @@ class BatchScoringAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
             str(made),
             f"{made.row_count or 0:,}",
         )
-
-
-def _said(one: Any) -> str:
-    """Return a complaint; one about a column says which."""
-    column = one.field.partition(".")[2]
-    return f"{column}: {one.message}" if column else str(one.message)
