@@ -82,6 +82,7 @@ class _Made:
     decoded: Decoded
     labels: Sequence[Any]
     prediction_ids: list[str]
+    is_logged: bool
 
 
 def _make(
@@ -127,7 +128,8 @@ def _make(
     ruling = rule_on(decoded.threshold, route.threshold, route.model.signature, scores)
     prediction_ids = uuid7_texts(columns.row_count)
     policy = route.log_policy
-    if policy.takes():
+    is_logged = policy.takes()
+    if is_logged:
         with tracing.span("predict: log"):
             log.append(
                 encode_request(
@@ -168,7 +170,7 @@ def _make(
                 explained=why,
             ),
         )
-    return _Made(payload, decoded, scores.labels, prediction_ids)
+    return _Made(payload, decoded, scores.labels, prediction_ids, is_logged)
 
 
 def respond(
@@ -232,6 +234,7 @@ def respond(
         rows=0 if made is None else made.decoded.columns.row_count,
         seconds=time.perf_counter() - began,
         answers=None if made is None or admitted.traffic is None else made.labels,
+        timed_out=code == TookTooLong.code,
     )
     if made is not None and admitted.traffic is not None:
         for shadow in admitted.traffic.shadows:
@@ -243,6 +246,7 @@ def respond(
                     codec=codec,
                     decoded=made.decoded,
                     answered_ids=made.prediction_ids,
+                    is_logged=made.is_logged,
                     request_id=request_id,
                     token_prefix=admitted.principal.token_prefix,
                     entity_key=entity_key,

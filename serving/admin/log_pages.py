@@ -50,6 +50,9 @@ class LogSearchForm(forms.Form):
     request_id = forms.CharField(
         required=False, label="Request id", max_length=64, widget=UnfoldAdminTextInputWidget
     )
+    entity_key = forms.CharField(
+        required=False, label="Entity key", max_length=200, widget=UnfoldAdminTextInputWidget
+    )
     prediction_id = forms.UUIDField(
         required=False, label="Prediction id", widget=UnfoldAdminTextInputWidget
     )
@@ -153,6 +156,7 @@ class LogPagesMixin:
             "no_explanation": no_explanation,
             "features": [(name, _short(value)) for name, value in one["features"].items()],
             "said": _short(one["prediction"]),
+            "decided": None if one["threshold"] is None else _short(one["decision"]),
             "truth": None if one["ground_truth"] is None else _short(one["ground_truth"]),
             "shares": [
                 (name, round(100 * share, 2))
@@ -188,6 +192,7 @@ def _search(project: Project, wanted: dict[str, Any]) -> Search:
         end=wanted["end"],
         model_version_id=wanted["version"],
         request_id=wanted["request_id"],
+        entity_key=wanted["entity_key"],
         before=wanted["before"],
     )
 

@@ -35,6 +35,9 @@ class PredictionSearchSerializer(serializers.Serializer[Any]):
     end = serializers.DateTimeField(required=False)
     request_id = serializers.CharField(required=False, max_length=64)
     token = serializers.CharField(required=False, max_length=16, help_text="Prefix of a token.")
+    entity_key = serializers.CharField(
+        required=False, max_length=200, help_text="Whom predictions are about."
+    )
     code = serializers.CharField(required=False, max_length=64, help_text="Of failed requests.")
     before = serializers.CharField(
         required=False, max_length=150, help_text="`next` of the page before."
@@ -71,6 +74,7 @@ class PredictionSearchSerializer(serializers.Serializer[Any]):
             model_version_id=values.get("version"),
             request_id=values.get("request_id", ""),
             token_prefix=values.get("token", ""),
+            entity_key=values.get("entity_key", ""),
             code=values.get("code", ""),
             before=values.get("before", ""),
         )
@@ -93,6 +97,9 @@ class LoggedSerializer(serializers.Serializer[Any]):
     probabilities = serializers.ListField(
         child=serializers.FloatField(), required=False, allow_null=True
     )
+    entity_key = serializers.CharField(required=False, allow_null=True)
+    decision = serializers.JSONField(required=False, allow_null=True)
+    threshold = serializers.FloatField(required=False, allow_null=True)
     status = serializers.IntegerField(required=False)
     code = serializers.CharField(required=False)
     dialect = serializers.CharField(required=False)
@@ -119,9 +126,16 @@ class PredictionDetailSerializer(serializers.Serializer[Any]):
     model_version_id = serializers.IntegerField()
     role = serializers.CharField()
     token_prefix = serializers.CharField()
+    entity_key = serializers.CharField(
+        allow_blank=True, help_text="Whom it is about; empty where nobody said."
+    )
     features = serializers.DictField()
     prediction = serializers.JSONField()
     probabilities = serializers.ListField(child=serializers.FloatField(), allow_null=True)
+    decision = serializers.JSONField(
+        allow_null=True, help_text="At the threshold; null where no decision was asked for."
+    )
+    threshold = serializers.FloatField(allow_null=True)
     ground_truth = serializers.JSONField(allow_null=True)
     lineage = serializers.CharField(help_text="Address of where the answer comes from.")
 

@@ -136,7 +136,7 @@ def _latency(
     if min(canary.answered, champion.answered) < limits.least_requests:
         return Guard("latency", "too_little_data")
     allowed = max(limits.most_latency_ratio * theirs, theirs + limits.latency_floor_seconds)
-    p_value = slower_p_value(canary.latencies, bounds, allowed)
+    p_value = slower_p_value(canary.latencies, champion.latencies, bounds, allowed)
     trips = ours > allowed and p_value <= level
     ratio = ours / theirs if theirs else 1.0
     limit = allowed / theirs if theirs else limits.most_latency_ratio

@@ -16,7 +16,7 @@ class TrafficMinute(models.Model):
     minute = models.DateTimeField()
     requests = models.PositiveBigIntegerField(default=0)
     errors = models.PositiveBigIntegerField(
-        default=0, help_text="Failures of the version: status 500."
+        default=0, help_text="Failures of the version: status 500, or it took too long."
     )
     refused = models.PositiveBigIntegerField(
         default=0, help_text="Refused as not fitting the version: status 400 or 422."

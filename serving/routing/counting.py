@@ -50,7 +50,7 @@ def _difference(now: Counts, before: Counts) -> Counted:
     answers.subtract(before.answers)
     return Counted(
         requests=statuses.total(),
-        errors=statuses[500],
+        errors=statuses[500] + now.timed_out - before.timed_out,
         refused=statuses[400] + statuses[422],
         rows=now.rows - before.rows,
         dropped=now.dropped - before.dropped,

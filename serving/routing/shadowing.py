@@ -31,6 +31,8 @@ class Shadowed:
     ----------
     answered_by, answered_ids
         The route that answered the caller, and the ids of its predictions.
+    is_logged
+        Whether the caller's answer was kept in the log; the shadow's is kept with it, so that both can be compared.
     """
 
     route: Route
@@ -39,6 +41,7 @@ class Shadowed:
     codec: Codec
     decoded: Decoded
     answered_ids: Sequence[str]
+    is_logged: bool
     request_id: str
     token_prefix: str
     entity_key: str
@@ -144,9 +147,9 @@ class Shadows:
                 work.envelope, signature, most_rows=settings.PREDICT_MAX_ROWS
             )
         scores = route.model.runtime.predict(decoded.columns)
-        policy = route.log_policy
-        if not policy.takes():
+        if not work.is_logged:
             return scores.labels
+        policy = route.log_policy
         self._append(
             encode_request(
                 LoggedRequest(

@@ -49,6 +49,8 @@ class Counts:
         Instances by answer, where several versions are at work.
     dropped
         Requests that a shadow had no room for.
+    timed_out
+        Requests whose answer took too long to be given.
     """
 
     statuses: dict[int, int] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Counts:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKET_SECONDS) + 1))
     answers: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
+    timed_out: int = 0
 
     @property
     def answered(self) -> int:
@@ -79,6 +82,7 @@ class Counts:
             list(self.buckets),
             Counter(self.answers),
             self.dropped,
+            self.timed_out,
         )
 
 
@@ -118,6 +122,7 @@ class Statistics:
         rows: int,
         seconds: float,
         answers: Sequence[object] | None = None,
+        timed_out: bool = False,
     ) -> None:
         """Count one request, and its answers if they are given."""
         tally = None if answers is None else _tally(answers)
@@ -128,6 +133,7 @@ class Statistics:
             if tally is not None:
                 _add_answers(counts.answers, tally)
             counts.statuses[status] = counts.statuses.get(status, 0) + 1
+            counts.timed_out += timed_out
             if status != 200:
                 counts.failed_seconds += seconds
                 return

@@ -37,9 +37,12 @@ def prediction_detail(project_id: int, prediction_id: UUID) -> dict[str, Any]:
         "model_version_id": record.model_version_id,
         "role": record.role,
         "token_prefix": record.token_prefix,
+        "entity_key": record.entity_key,
         "features": record.features,
         "prediction": record.prediction,
         "probabilities": record.probabilities,
+        "decision": record.decision,
+        "threshold": record.threshold,
         "ground_truth": truth,
         "lineage": reverse("prediction-lineage", args=[record.prediction_id]),
     }

@@ -43,6 +43,8 @@ class PredictionRecord:
         One number for each class; None for a regressor.
     features
         The instance as it was received.
+    decision, threshold
+        What was decided, and where; None where no decision was asked for.
     """
 
     prediction_id: UUID
@@ -57,6 +59,9 @@ class PredictionRecord:
     prediction: Any
     probabilities: Sequence[float] | None
     group: str = ""
+    entity_key: str = ""
+    decision: Any = None
+    threshold: float | None = None
 
 
 def log_path(project_id: int) -> str:
@@ -187,6 +192,9 @@ def _record_of(request: LoggedRequest, index: int) -> PredictionRecord:
         prediction=request.predictions[index],
         probabilities=None if request.probabilities is None else request.probabilities[index],
         group=request.group,
+        entity_key=request.entity_key,
+        decision=None if request.decisions is None else request.decisions[index],
+        threshold=request.threshold,
     )
 
 
@@ -217,6 +225,9 @@ def _find_in_lake(project_id: int, wanted: Mapping[str, datetime]) -> dict[UUID,
             prediction=orjson.loads(row["prediction"]),
             probabilities=row["probabilities"],
             group=row.get("group") or "",
+            entity_key=row.get("entity_key") or "",
+            decision=orjson.loads(row.get("decision") or "null"),
+            threshold=row.get("threshold"),
         )
         for row in rows.to_pylist()
     }

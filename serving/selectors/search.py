@@ -40,6 +40,7 @@ class Search:
     model_version_id: int | None = None
     request_id: str = ""
     token_prefix: str = ""
+    entity_key: str = ""
     code: str = ""
     before: str = ""
 
@@ -61,11 +62,15 @@ def search_log(*, project_id: int, search: Search, limit: int) -> Found:
     Raises
     ------
     Invalid
-        ``before`` is not what an earlier page gave.
+        ``before`` is not what an earlier page gave, or failed requests are looked for by whom they were about.
     """
+    if search.failed and search.entity_key:
+        raise Invalid(
+            "Of failed requests it is not known whom they were about.", field="entity_key"
+        )
     path = failures_path(project_id) if search.failed else log_path(project_id)
     table = lake.open_table(path)
-    if table is None:
+    if table is None or (search.entity_key and "entity_key" not in _columns(table)):
         return Found((), "")
     key = "request_id" if search.failed else "prediction_id"
     upper, last = _cursor(search.before)
@@ -135,6 +140,7 @@ def _where(search: Search, upper: datetime | None) -> Any:
             ("model_version_id", search.model_version_id),
             ("request_id", search.request_id),
             ("token_prefix", search.token_prefix),
+            ("entity_key", search.entity_key),
             ("code", search.code if search.failed else ""),
         )
         if value not in (None, "")
@@ -161,14 +167,19 @@ def _days(table: Any, search: Search, upper: datetime | None) -> list[str]:
     return sorted((day for day in days if first <= day <= latest), reverse=True)
 
 
+def _columns(table: Any) -> set[str]:
+    """Return the columns of a table; one of long ago may lack the newer ones."""
+    return {str(field.name) for field in table.schema().fields}
+
+
 def _day(moment: datetime) -> str:
     return moment.astimezone(UTC).date().isoformat()
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name != "day"}
-    for name in ("features", "prediction"):
-        if name in shown:
+    for name in ("features", "prediction", "decision"):
+        if shown.get(name) is not None:
             shown[name] = orjson.loads(shown[name])
     return shown
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.stats import fisher_exact
 
 from serving.guards import Limits, Seen, judge, level_of_look, quantile
-from serving.guards.measures import more_failures_p_value
+from serving.guards.measures import more_failures_p_value, slower_p_value
 from serving.routing.statistics import BUCKET_SECONDS, answer_bin
 
 LIMITS = Limits(
@@ -107,6 +108,61 @@ def test_many_looks_at_equal_versions_seldom_trip() -> None:
                 break
             requests = int(requests * 1.25) + 1
     assert tripped <= 20  # 5 % of 200, and what chance adds
+
+
+def _latencies(seconds: npt.NDArray[np.float64]) -> list[int]:
+    counted: list[int] = np.histogram(seconds, [0.0, *BUCKET_SECONDS, np.inf])[0].tolist()
+    return counted
+
+
+def _is_taken_back(
+    random: np.random.Generator, limits: Limits, *, share: float, requests: int
+) -> bool:
+    """Let two equal versions answer, look as a rollout looks, and return whether a guard trips."""
+    others = int(requests * (1 - share) / share)
+    # One answer in twelve is three hundred times as slow: p95 says so of some samples and not of others.
+    slow = [random.random(number) < 1 / 12 for number in (requests, others)]
+    seconds = [np.where(one, 0.3, 0.001) * random.uniform(0.9, 1.1, len(one)) for one in slow]
+    failed = [random.random(number) < 0.05 for number in (requests, others)]
+    classes = [random.random(number) < 0.3 for number in (requests, others)]
+    look, seen_requests = 0, limits.least_requests
+    while seen_requests <= requests:
+        numbers = (seen_requests, int(seen_requests * (1 - share) / share))
+        ours, theirs = (
+            Seen(
+                number,
+                int(failed[side][:number].sum()),
+                _latencies(seconds[side][:number][~failed[side][:number]]),
+                {"a": int(classes[side][:number].sum()), "b": int((~classes[side][:number]).sum())},
+            )
+            for side, number in enumerate(numbers)
+        )
+        look += 1
+        judged = judge(ours, theirs, limits, level=level_of_look(0.01, look), bounds=BUCKET_SECONDS)
+        if judged.verdict == "breached":
+            return True
+        seen_requests = int(seen_requests * 1.25) + 1
+    return False
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.8])
+@pytest.mark.parametrize(
+    "limits", [LIMITS, Limits(0.0, 1.0, 0.0, 0.0, 100)], ids=["usual", "no-effect-asked-for"]
+)
+def test_an_equal_version_is_taken_back_as_seldom_as_the_level_says(
+    limits: Limits, share: float
+) -> None:
+    random = np.random.default_rng(1)
+    taken_back = sum(_is_taken_back(random, limits, share=share, requests=1500) for _ in range(100))
+    assert taken_back <= 4  # 1 % of 100; a true rate of 1 % gives five and more once in 300
+
+
+def test_the_p_value_of_slowness_counts_answers_above_the_limits_bucket() -> None:
+    ours, theirs = seen(400, slow=60).latencies, seen(2000, slow=100).latencies
+    expected = fisher_exact(np.array([[60, 340], [100, 1900]]), alternative="greater").pvalue
+    found = slower_p_value(ours, theirs, BUCKET_SECONDS, 0.02)
+    assert found == pytest.approx(len(BUCKET_SECONDS) * expected)
+    assert slower_p_value(theirs, ours, BUCKET_SECONDS, 0.02) == 1.0
 
 
 def test_quantiles_lie_where_the_counts_do() -> None:

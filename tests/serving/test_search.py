@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -19,7 +20,7 @@ from monitoring.models import GroundTruth
 from serving.execution.shipping import Shipper
 from serving.models import Endpoint
 from serving.prediction_log import LoggedRequest
-from serving.prediction_log.table import PARTITION_BY, rows_of
+from serving.prediction_log.table import PARTITION_BY, SCHEMA, rows_of
 from serving.routing import routing
 from serving.selectors.predictions import log_path
 from serving.selectors.search import Search, search_log
@@ -44,6 +45,7 @@ def fill(project_id: int, count: int, *, files: int = 3) -> list[str]:
             prediction_ids=[ids[place]],
             instances=[{"a": place}],
             predictions=[place],
+            entity_key=f"customer {place % 4}",
         )
         for place in range(count)
     ]
@@ -78,6 +80,8 @@ def test_pages_walk_through_all_days_and_miss_nothing() -> None:
     assert walked(Search(endpoint_id=2), 4) == ids[1::2][::-1]
     assert walked(Search(model_version_id=6), 100) == ids[1::3][::-1]
     assert walked(Search(request_id="r9"), 1) == [ids[9]]
+    assert walked(Search(entity_key="customer 3"), 4) == ids[3::4][::-1]
+    assert walked(Search(entity_key="customer 3", endpoint_id=1), 4) == []
     start, end = START + timedelta(hours=1), START + timedelta(hours=2, minutes=30)
     assert walked(Search(start=start, end=end), 5) == ids[12:30][::-1]
     assert walked(Search(request_id="nothing"), 5) == []
@@ -87,6 +91,78 @@ def test_pages_walk_through_all_days_and_miss_nothing() -> None:
 
 def test_a_log_that_is_not_there_has_no_rows() -> None:
     assert search_log(project_id=8, search=Search(failed=True), limit=5).rows == ()
+
+
+def test_a_log_of_long_ago_knows_of_nobody() -> None:
+    old = pa.schema([field for field in SCHEMA if field.name != "entity_key"])
+    lake.append(log_path(7), old.empty_table(), transaction=("t", 1), partition_by=PARTITION_BY)
+    assert search_log(project_id=7, search=Search(entity_key="me"), limit=5).rows == ()
+
+
+@pytest.mark.usefixtures("churn")
+def test_predictions_are_found_by_whom_they_are_about(
+    api: Callable[..., APIClient], settings: Any, client: Any, admin_user_: Any
+) -> None:
+    asker = api()
+    ids = {
+        key: asker.post(
+            PREDICT, {"instances": [ROW]}, format="json", headers={"X-Entity-Key": key}
+        ).json()["prediction_ids"][0]
+        for key in ("customer 7", "customer 77")
+    }
+    routing().log.close()
+    Shipper(Path(settings.PREDICTION_LOG_ROOT)).ship()
+    found = asker.get("/api/v1/predictions/", {"entity_key": "customer 7"}).json()["results"]
+    assert [(one["prediction_id"], one["entity_key"]) for one in found] == [
+        (ids["customer 7"], "customer 7")
+    ]
+    one = asker.get(f"/api/v1/predictions/{ids['customer 77']}/").json()
+    assert one["entity_key"] == "customer 77"
+    refused = asker.get("/api/v1/predictions/", {"entity_key": "me", "status": "failed"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "entity_key")
+    client.force_login(admin_user_)
+    page = reverse("admin:serving_endpoint_predictions")
+    shown = client.get(page, {"entity_key": "customer 77"}).content.decode()
+    assert ids["customer 77"] in shown
+    assert ids["customer 7"] not in shown
+    both = client.get(page, {"entity_key": "me", "status": "failed"}).content.decode()
+    assert "it is not known whom they were about" in both
+
+
+def test_a_decision_is_shown_with_its_threshold(
+    churn: Endpoint,
+    api: Callable[..., APIClient],
+    settings: Any,
+    client: Any,
+    admin_user_: Any,
+) -> None:
+    asker = api()
+    bodies: list[dict[str, Any]] = [
+        {"instances": [ROW], "threshold": 0.0625},
+        {"instances": [ROW]},
+    ]
+    decided, plain = (
+        asker.post(PREDICT, body, format="json").json()["prediction_ids"][0] for body in bodies
+    )
+    client.force_login(admin_user_)
+    for ships in (False, True):
+        if ships:
+            routing().log.close()
+            Shipper(Path(settings.PREDICTION_LOG_ROOT)).ship()
+        one = asker.get(f"/api/v1/predictions/{decided}/").json()
+        assert (one["decision"], one["threshold"]) == ("yes", 0.0625)
+        other = asker.get(f"/api/v1/predictions/{plain}/").json()
+        assert (other["decision"], other["threshold"]) == (None, None)
+        pages = [
+            client.get(
+                reverse("admin:serving_endpoint_prediction", args=[churn.project_id, prediction])
+            ).content.decode()
+            for prediction in (decided, plain)
+        ]
+        assert "<b>yes</b>, at the threshold 0.0625" in pages[0]
+        assert "at the threshold" not in pages[1]
+    rows = asker.get("/api/v1/predictions/").json()["results"]
+    assert [(one["decision"], one["threshold"]) for one in rows] == [(None, None), ("yes", 0.0625)]
 
 
 def asked(client: APIClient, settings: Any) -> str:

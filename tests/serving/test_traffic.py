@@ -29,6 +29,7 @@ from serving.prediction_log.table import PARTITION_BY, SCHEMA
 from serving.routing import Route, routing
 from serving.routing.traffic import traffic_of
 from serving.selectors.predictions import find_predictions, log_path, predictions
+from serving.selectors.traffic import seen_since
 from tests.serving.test_predictions import route
 from tests.serving.versions import ROW, register
 from tests.serving.wire import Answer, answered, ask_fast_lane, secret_of
@@ -154,6 +155,27 @@ def test_a_shadow_answers_for_the_log_only_and_is_paired_with_what_the_caller_go
     )
     assert window is not None
     assert set(window["role"].to_pylist()) == {"champion"}
+
+
+def test_a_sampled_log_keeps_a_shadows_answer_with_the_callers(
+    api: Api, principal: Principal, churn: Endpoint, second: ModelVersion
+) -> None:
+    started(principal, churn, second, "shadow")
+    services.change_log_policy(principal=principal, endpoint=churn, log_share=0.5)
+    secret = secret_of(api())
+    for number in range(40):
+        assert answered(secret, GOOD, HTTP_X_REQUEST_ID=f"r-{number}").status == 200
+    routing().shadows.drain()
+    routing().log.close()
+    Shipper(Path(site.PREDICTION_LOG_ROOT)).ship()
+    rows = lake.read_window(log_path(churn.project_id))
+    assert rows is not None
+    by_role = {
+        role: {one["request_id"] for one in rows.to_pylist() if one["role"] == role}
+        for role in ("champion", "shadow")
+    }
+    assert by_role["champion"] == by_role["shadow"]
+    assert 5 < len(by_role["champion"]) < 35  # of 40, by chance: outside once in 700,000
 
 
 def test_a_shadow_that_is_behind_loses_requests_and_never_holds_one_up(
@@ -312,6 +334,25 @@ def test_processes_add_up_in_the_minutes(
     one = TrafficMinute.objects.get(deployment=champion)
     assert (one.requests, one.refused, one.errors, one.rows) == (4, 2, 0, 4)
     assert (sum(one.latencies), sum(one.answers.values())) == (2, 4)
+
+
+def test_an_answer_that_took_too_long_is_a_failure_of_the_version(
+    api: Api,
+    principal: Principal,
+    churn: Endpoint,
+    second: ModelVersion,
+    settings: Settings,
+) -> None:
+    canary = started(principal, churn, second, "canary", weight=1.0)
+    secret = secret_of(api())
+    assert answered(secret, GOOD).status == 200
+    settings.PREDICT_TIME_LIMIT_SECONDS = 1e-9
+    assert answered(secret, GOOD).status == 503
+    routing().flush()
+    minutes = TrafficMinute.objects.filter(deployment=canary)
+    assert sum(one.requests for one in minutes) == 2
+    assert sum(one.errors for one in minutes) == 1
+    assert seen_since([canary.pk], canary.started_at).failed == 1
 
 
 def test_a_table_of_long_ago_takes_the_new_columns(
