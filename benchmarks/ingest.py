@@ -14,14 +14,13 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from benchmarks.processes import run_measured
 
 _BATCH_ROWS = 250_000
 _BYTES_PER_ROW = 200
@@ -88,30 +87,14 @@ class Result:
 
 def measured(way: str, path: Path, work: Path) -> Result:
     """Run one way in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.ingest", "--way", way, str(path), str(work)]
     environment = {
         **os.environ,
         "MLOPS_HOME": str(work / "home"),
         "DJANGO_SETTINGS_MODULE": "mlops_site.settings",
     }
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    peak = 0
-    while child.poll() is None:
-        peak = max(peak, _resident(child.pid))
-        time.sleep(0.02)
-    output = child.stdout.read() if child.stdout is not None else ""
-    if child.returncode != 0:
-        raise SystemExit(f"{way} ended with code {child.returncode}")
-    told = json.loads(output.strip().splitlines()[-1])
+    arguments = ["--way", way, str(path), str(work)]
+    told, peak = run_measured("benchmarks.ingest", arguments, environment)
     return Result(float(told["seconds"]), float(told["cpu"]), peak)
-
-
-def _resident(pid: int) -> int:
-    try:
-        process = psutil.Process(pid)
-        return sum(p.memory_info().rss for p in (process, *process.children(recursive=True)))
-    except psutil.Error:
-        return 0
 
 
 def run_ours(path: Path, work: Path) -> float:
