@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,7 +174,7 @@ def prepare(request: Request, labels: Labels, *, job_id: str) -> Material:
             for rows in (split.older, split.newest)
         )
         training = _with_moments(
-            extended_table(base, older), base.num_rows, split.older, request.champion.spec
+            extended_table(base, older), base.num_rows, split.older, request.champion.spec, features
         )
         kept_back = extended_table(training.slice(0, 0), newest)
     except UnusableRowsError as error:
@@ -190,12 +190,19 @@ def prepare(request: Request, labels: Labels, *, job_id: str) -> Material:
 
 
 def _with_moments(
-    table: pa.Table, base_rows: int, rows: pd.DataFrame, spec: Mapping[str, Any]
+    table: pa.Table,
+    base_rows: int,
+    rows: pd.DataFrame,
+    spec: Mapping[str, Any],
+    sent: Sequence[str],
 ) -> pa.Table:
-    """Let the further rows be as old as their predictions, where time splits and clients do not send it."""
+    """Let the further rows be as old as their predictions, where time splits and clients do not send it.
+
+    What clients send is what the signature names: less than the training was given, where a recipe drops columns.
+    """
     policy = spec.get("split") or {}
     name = policy.get("column")
-    if policy.get("policy") != "time" or name in spec["features"] or "at" not in rows:
+    if policy.get("policy") != "time" or name in sent or "at" not in rows:
         return table
     kind = table.schema.field(name).type
     moments = pa.array(pd.to_datetime(rows["at"], utc=True), from_pandas=True).cast(
