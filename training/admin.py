@@ -53,6 +53,7 @@ class TrainingRunAdmin(FormPageMixin, ReadOnlyAdminMixin, ModelAdmin):
 
     form_title = "Train a model"
     form_button = "Train"
+    form_template = "admin/training/train.html"
     list_display = (
         "__str__",
         "state",
@@ -84,8 +85,12 @@ class TrainingRunAdmin(FormPageMixin, ReadOnlyAdminMixin, ModelAdmin):
     )
 
     def asking_form(self, request: HttpRequest, projects: list[Project]) -> TrainForm:
-        initial = {"dataset_version": request.GET.get("dataset_version")}
-        return TrainForm(request.POST or None, projects=projects, initial=initial)
+        if request.method != "POST":
+            initial = {"dataset_version": request.GET.get("dataset_version")}
+            return TrainForm(projects=projects, initial=initial)
+        if request.POST.get("do") == "offer":
+            return TrainForm(projects=projects, draft=request.POST)
+        return TrainForm(request.POST, projects=projects)
 
     def ask_service(self, request: HttpRequest, form: TrainForm) -> Done:
         principal = self.principal(request, form.home())

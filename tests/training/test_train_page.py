@@ -28,10 +28,11 @@ def asked(version: DatasetVersion, **changes: Any) -> dict[str, Any]:
         "dataset_version": version.pk,
         "target": "diagnosis",
         "model": "tumour",
-        "features": "mean radius, mean texture",
+        "features": ["mean radius", "mean texture"],
         "task": "",
         "estimator": "logistic",
-        "params": "{}",
+        "params-logistic-C": "0.5",
+        "params-logistic-class_weight": "balanced",
         "seed": 3,
         **changes,
     }
@@ -49,6 +50,7 @@ def test_a_model_is_trained_from_the_admin(
     assert answer.status_code == 302, answer.content
     row = TrainingRun.objects.get()
     assert row.job is not None
+    assert row.params == {"C": 0.5, "max_iter": 1000, "class_weight": "balanced"}
     done = run_job(row.job)
     assert done.status == "succeeded", done.error_message
     row.refresh_from_db()
@@ -77,8 +79,20 @@ def test_a_model_is_trained_from_the_admin(
     [
         ({"target": "nothing"}, "The data has no column"),
         ({"features": "diagnosis"}, "The target cannot be a feature"),
-        ({"params": '{"depth": 3}'}, "depth"),
-        ({"params": "{"}, "valid JSON"),
+        ({"params-logistic-C": "-1"}, "Must lie between 1e-06 and 1e+06."),
+        ({"params-logistic-C": "inf"}, "Enter a number."),
+        ({"params-logistic-max_iter": "1.5"}, "Enter a whole number."),
+        ({"params-logistic-class_weight": "heavy"}, "Select a valid choice. heavy"),
+        ({"estimator": "magic"}, "Select a valid choice. magic"),
+        (
+            {
+                "estimator": "ridge",
+                "task": "classification",
+                "params-logistic-C": "",
+                "params-logistic-class_weight": "",
+            },
+            "For classification, choose among",
+        ),
         ({"seed": -1}, "2³²"),
         ({"dataset_version": 0}, "valid choice"),
     ],
