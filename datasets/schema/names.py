@@ -15,12 +15,17 @@ _MOST_COMPLAINTS = 20
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
 
 
-def check_names(names: Sequence[str]) -> tuple[str, ...]:
+def check_names(names: Sequence[str], *, field: str = "file") -> tuple[str, ...]:
     """Return the names as they will be stored, or refuse them.
 
     Names are stripped of surrounding white space and brought to Unicode normal form C, so that two
     spellings of the same letters are one name. At most 2,000 columns of at most 200 characters
     each are allowed.
+
+    Parameters
+    ----------
+    field
+        Where the names were given; it is named when they are refused.
 
     Raises
     ------
@@ -33,7 +38,7 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     """
     if len(names) > MAX_COLUMNS:
         raise TooManyColumns(
-            f"There are {len(names)} columns; at most {MAX_COLUMNS} are allowed.", field="file"
+            f"There are {len(names)} columns; at most {MAX_COLUMNS} are allowed.", field=field
         )
     complaints: list[str] = []
     seen: dict[str, tuple[int, str]] = {}
@@ -54,7 +59,7 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
         text = "; ".join(complaints[:_MOST_COMPLAINTS]) + (f"; and {more} more" if more > 0 else "")
         raise BadHeader(
             f"{text[0].upper()}{text[1:]}.",
-            errors=[FieldError("file", complaint) for complaint in complaints[:_MOST_COMPLAINTS]],
+            errors=[FieldError(field, complaint) for complaint in complaints[:_MOST_COMPLAINTS]],
         )
     return tuple(stored)
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from datasets.errors import UnsupportedColumnType, ValueOutOfRange
+from datasets.schema import check_names
 
 #: PostgreSQL's object ids of types (``SELECT oid, typname FROM pg_type``).
 _BY_OID: dict[int, pa.DataType] = {
@@ -24,6 +25,7 @@ _BY_OID: dict[int, pa.DataType] = {
 }
 _NUMERIC = 1700
 _BINARY = 17
+_QUERY = "settings.query"
 _WHOLE_DIGITS = 18
 
 
@@ -48,7 +50,7 @@ class Converter:
             raise ValueOutOfRange(
                 f"Column {self.name!r} holds a value that does not fit {self.arrow}. "
                 "Cast it in the query.",
-                field="settings.query",
+                field=_QUERY,
             ) from error
 
     def _exact(self, value: Any) -> Any:
@@ -80,8 +82,11 @@ def converters(
     ------
     UnsupportedColumnType
         A column holds bytes.
+    BadHeader, TooManyColumns
+        The columns cannot be called so, or there are too many.
     """
     names = [str(column[0]) for column in description]
+    check_names(names, field=_QUERY)
     if any(column[1] is None for column in description):
         return _by_values(names, again())
     return [
@@ -93,7 +98,7 @@ def converters(
 def _by_oid(name: str, column: Any) -> pa.DataType:
     oid = int(column[1])
     if oid == _BINARY:
-        raise UnsupportedColumnType(f"Column {name!r} holds bytes.", field="settings.query")
+        raise UnsupportedColumnType(f"Column {name!r} holds bytes.", field=_QUERY)
     if oid == _NUMERIC:
         precision, scale = column[4], column[5]
         is_whole = precision is not None and scale == 0 and precision <= _WHOLE_DIGITS
@@ -124,7 +129,7 @@ def _by_values(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Conv
 
 def _common(name: str, classes: set[type]) -> pa.DataType:
     if bytes in classes:
-        raise UnsupportedColumnType(f"Column {name!r} holds bytes.", field="settings.query")
+        raise UnsupportedColumnType(f"Column {name!r} holds bytes.", field=_QUERY)
     kinds = {
         next((arrow for known, arrow in _BY_CLASS if issubclass(one, known)), pa.string())
         for one in classes

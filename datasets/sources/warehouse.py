@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 10_000
 _LOOK_SECONDS = 15
 _OPTIONS = frozenset({"sslmode", "channel_binding", "target_session_attrs", "connect_timeout"})
+#: A name or an address; no list, no socket's path in any spelling.
+_HOST = re.compile(r"[\w.:-]+")
 #: What a query may do in SQLite: read, select, call built-in functions, within the driver's transaction.
 _SQLITE_MAY = frozenset(
     {
@@ -124,7 +127,7 @@ def _checked(text: str) -> URL:
         )
     if url.get_backend_name() == "sqlite":
         require_below(Path(url.database or "").resolve(), field="secrets.url")
-    elif not url.host or url.host.startswith(("/", "@")) or "," in url.host:
+    elif not _HOST.fullmatch(url.host or ""):
         raise SourceNotAllowed("The connection names one host.", field="secrets.url")
     elif site.SOURCE_SQL_HOSTS and url.host not in site.SOURCE_SQL_HOSTS:
         raise SourceNotAllowed(

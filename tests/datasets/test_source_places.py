@@ -14,14 +14,15 @@ from pytest_django import Settings
 
 from accounts.models import AuditEvent
 from accounts.principals import Principal
-from core.errors import DomainError, Invalid
+from core.errors import Invalid
 from datasets import lake, services
-from datasets.errors import QueryRefused, SourceNotAllowed, SourceUnreachable
+from datasets.errors import SourceNotAllowed, SourceUnreachable
 from datasets.models import RunOutcome, Source, SourceRun
 from datasets.services import SourceTerms
 from datasets.services.sources import terms_of
 from jobs.models import Job
-from tests.core.test_outbound import Site, web  # noqa: F401 (a fixture)
+from tests.core.test_outbound import Site, names, web  # noqa: F401 (fixtures)
+from tests.core.tls_site import Authority, tls_site
 from tests.datasets.source_making import MakeSource, version_of
 
 pytestmark = pytest.mark.django_db
@@ -54,8 +55,56 @@ def test_a_file_of_the_web_becomes_a_version_once(
 
 
 def test_web_sources_are_off_unless_switched_on(make_source: MakeSource) -> None:
-    with pytest.raises(SourceNotAllowed, match="switched off"):
+    with pytest.raises(SourceNotAllowed, match="switched off") as refusal:
         make_source("http", url="https://example.org/a.csv")
+    assert refusal.value.field == "kind"
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "says"),
+    [
+        ({"url": "ftp://a.example/x.csv"}, "settings.url", "begins with https:// or http://"),
+        ({"url": "https://u:pw@a.example/x.csv"}, "settings.url", "no name and password"),
+        ({"url": "https://a.example/x.csv?sig=1"}, "settings.url", "query has a field of its own"),
+        ({"url": "https://a.example/x.csv#1"}, "settings.url", "query has a field of its own"),
+        ({"url": "https://a.example:99999/"}, "settings.url", "no web address"),
+        (
+            {"url": "https://a.example/x.csv", "secrets": {"token": "a\r\nHost: b"}},
+            "secrets.token",
+            "printable ASCII",
+        ),
+    ],
+)
+def test_bad_web_addresses_and_tokens_are_named(
+    values: dict[str, Any], field: str, says: str, web_on: None, make_source: MakeSource
+) -> None:
+    with pytest.raises(SourceNotAllowed, match=says) as refusal:
+        make_source("http", **values)
+    assert refusal.value.field == field
+    assert Source.objects.count() == 0
+
+
+def test_a_source_over_https_asks_the_checked_address_and_believes_the_name_only(
+    web_on: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: dict[str, list[str]],  # noqa: F811
+    make_source: MakeSource,
+    read_source: Callable[[Source], SourceRun],
+    failed_read: Callable[[Source], Job],
+) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    names["data.example"] = ["127.0.0.1", "127.9.9.9"]
+    with tls_site(authority.context_for("data.example")) as site:
+        source = make_source("http", url=f"https://data.example:{site.port}/a.csv")
+        assert lake.read_table(version_of(read_source(source))).to_pylist() == [{"name": "Ada"}]
+        assert (site.connections, site.server_names) == (1, ["data.example"])
+    names["data.example"] = ["127.0.0.1"]
+    with tls_site(authority.context_for("other.example")) as site:
+        source = make_source("http", name="two", url=f"https://data.example:{site.port}/a.csv")
+        job = failed_read(source)
+        assert (job.error_code, site.hosts) == ("host_unreachable", [])
 
 
 def test_a_host_that_is_not_public_is_refused_when_it_is_read(
@@ -135,40 +184,67 @@ def test_the_lake_of_the_site_is_no_source(
 ) -> None:
     settings.SOURCE_S3_BUCKETS = [lake_in_s3]
     for url in (f"s3://{lake_in_s3}/lake/datasets/1/*.parquet", f"s3://{lake_in_s3}/**"):
-        with pytest.raises(SourceNotAllowed, match="own storage"):
+        with pytest.raises(SourceNotAllowed, match="own storage") as refusal:
             make_source("s3", url=url)
+        assert refusal.value.field == "settings.url"
 
 
 @pytest.mark.parametrize(
-    ("values", "field"),
+    ("values", "field", "says"),
     [
-        ({"url": "https://bucket/a"}, "settings.url"),
-        ({"url": "s3://bucket"}, "settings.url"),
-        ({"url": "s3://open/a", "endpoint_url": "http://169.254.169.254"}, "settings.endpoint_url"),
-        ({"url": "s3://open/a", "access_key_id": "x"}, "secrets.secret_access_key"),
+        ({"url": "https://bucket/a"}, "settings.url", "The address is s3://bucket/path."),
+        ({"url": "s3://bucket"}, "settings.url", "The address is s3://bucket/path."),
+        (
+            {"url": "s3://open/a", "endpoint_url": "http://169.254.169.254"},
+            "settings.endpoint_url",
+            "The site does not talk to this endpoint (SOURCE_S3_ENDPOINTS).",
+        ),
+        (
+            {"url": "s3://open/a", "access_key_id": "x"},
+            "secrets.secret_access_key",
+            "A key has an id and a secret.",
+        ),
     ],
 )
 def test_bad_addresses_of_objects_are_named(
-    values: dict[str, str], field: str, settings: Settings, make_source: MakeSource
+    values: dict[str, str], field: str, says: str, settings: Settings, make_source: MakeSource
 ) -> None:
     settings.SOURCE_S3_BUCKETS = ["open"]
     with pytest.raises(SourceNotAllowed) as refusal:
         make_source("s3", **values)
-    assert refusal.value.field == field
+    assert (refusal.value.field, refusal.value.message) == (field, says)
+    assert Source.objects.count() == 0
 
 
-def test_a_bucket_that_is_not_there_is_named_without_its_key(
-    s3: Any, make_source: MakeSource, failed_read: Callable[[Source], Job]
+def test_a_bucket_or_an_object_that_is_not_there_is_told_without_the_key(
+    s3: Any,
+    bucket: str,
+    settings: Settings,
+    make_source: MakeSource,
+    failed_read: Callable[[Source], Job],
+    free_port: int,
 ) -> None:
-    source = make_source(
-        "s3",
-        url="s3://no-such-bucket/a.csv",
-        access_key_id="own",
-        secrets={"secret_access_key": "own-secret"},
-    )
-    job = failed_read(source)
-    assert job.error_code in {"source_unreachable", "source_missing"}
-    assert "own-secret" not in job.error_message
+    away = f"http://127.0.0.1:{free_port}"
+    settings.SOURCE_S3_ENDPOINTS = [away]
+    key: dict[str, Any] = {
+        "access_key_id": "own",
+        "secrets": {"secret_access_key": "own-secret"},
+    }
+    absent = f"s3://{bucket}/b.csv"
+    for name, values, code, says in (
+        ("object", {"url": absent}, "source_missing", "No object has this address."),
+        ("bucket", {"url": "s3://none/*.csv"}, "source_missing", "No object has this address."),
+        (
+            "server",
+            {"url": absent, "endpoint_url": away},
+            "source_unreachable",
+            "The bucket cannot be read",
+        ),
+    ):
+        job = failed_read(make_source("s3", name=name, **values, **key))
+        assert job.error_code == code
+        assert says in job.error_message
+        assert "own-secret" not in job.error_message
 
 
 # --- Warehouses
@@ -218,49 +294,75 @@ def test_rows_of_a_query_are_appended_beyond_the_watermark(
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "code", "says"),
     [
-        "DROP TABLE sales",
-        "SELECT 1) AS x; DROP TABLE sales; SELECT * FROM (SELECT 1",
-        "ATTACH DATABASE '/tmp/x' AS y",
-        "PRAGMA journal_mode=WAL",
-        "SELECT * FROM nowhere",
-        "SELECT x'00' AS bytes",
-        "SELECT load_extension('x')",
+        (" ;\n", "query_refused", "Write a SELECT."),
+        ("SELECT 1 AS __row__", "bad_header", "Column 1 has a reserved name"),
+        ("DROP TABLE sales", "query_refused", 'near "DROP": syntax error'),
+        (
+            "SELECT 1) AS x; DROP TABLE sales; SELECT * FROM (SELECT 1",
+            "query_refused",
+            "You can only execute one statement at a time.",
+        ),
+        ("ATTACH DATABASE '/tmp/x' AS y", "query_refused", "syntax error"),
+        ("PRAGMA journal_mode=WAL", "query_refused", "syntax error"),
+        ("SELECT * FROM pragma_table_info('sales')", "query_refused", "not authorized"),
+        ("SELECT * FROM nowhere", "query_refused", "no such table: nowhere"),
+        ("SELECT x'00' AS bytes", "unsupported_column_type", "Column 'bytes' holds bytes."),
+        ("SELECT load_extension('x')", "query_refused", "not authorized"),
     ],
 )
 def test_queries_that_do_more_than_read_are_refused(
-    query: str, warehouse: Path, make_source: MakeSource, principal: Principal
+    query: str,
+    code: str,
+    says: str,
+    warehouse: Path,
+    make_source: MakeSource,
+    principal: Principal,
 ) -> None:
-    source = sqlite_source(make_source, warehouse, query)
-    with pytest.raises(DomainError) as refusal:
-        services.check_source(principal=principal, source=source)
-    assert refusal.value.code in {"query_refused", "unsupported_column_type"}
+    with pytest.raises(Invalid) as refusal:
+        services.check_source(
+            principal=principal, source=sqlite_source(make_source, warehouse, query)
+        )
+    assert (refusal.value.code, refusal.value.errors[0].field) == (code, "settings.query")
+    assert says in refusal.value.message
     with sqlite3.connect(warehouse) as database:
         assert database.execute("SELECT count(*) FROM sales").fetchone() == (3,)
     database.close()
 
 
+_NO_HOST = "The connection names one host."
+_NO_PLACE = "The path is not below a folder that this site may read (SOURCE_PATHS)."
+_OTHER_OPTION = "Only these options are taken: channel_binding, connect_timeout, sslmode,"
+
+
 @pytest.mark.parametrize(
-    "url",
+    ("url", "says"),
     [
-        "mysql://u:hunter2@host/db",
-        "postgresql+psycopg:///db",
-        "postgresql+psycopg://u:hunter2@/db?host=/var/run/postgresql",
-        "postgresql+psycopg://u:hunter2@host/db?passfile=/etc/passwd",
-        "postgresql+psycopg://u:hunter2@a,b/db",
-        "sqlite:////etc/other.db",
-        "sqlite://",
-        "not a url hunter2",
+        (
+            "mysql://u:hunter2@host/db",
+            "The dialect is one of postgresql+psycopg, sqlite.",
+        ),
+        ("postgresql+psycopg:///db", _NO_HOST),
+        ("postgresql+psycopg://u:hunter2@a,b/db", _NO_HOST),
+        ("postgresql+psycopg://u:hunter2@%2Fvar%2Frun%2Fpostgresql/db", _NO_HOST),
+        ("postgresql+psycopg://u:hunter2@/db?host=/var/run/postgresql", _OTHER_OPTION),
+        ("postgresql+psycopg://u:hunter2@host/db?passfile=/etc/passwd", _OTHER_OPTION),
+        ("postgresql+psycopg://u:hunter2@host/db?service=x", _OTHER_OPTION),
+        ("sqlite:////etc/other.db", _NO_PLACE),
+        ("sqlite://", _NO_PLACE),
+        ("not a url hunter2", "This is no connection URL."),
     ],
 )
 def test_connections_that_are_not_allowed_are_refused_without_showing_them(
-    url: str, warehouse: Path, make_source: MakeSource
+    url: str, says: str, warehouse: Path, make_source: MakeSource
 ) -> None:
     with pytest.raises(SourceNotAllowed) as refusal:
         make_source("sql", query="SELECT 1", secrets={"url": url})
     assert refusal.value.field == "secrets.url"
+    assert refusal.value.message.startswith(says)
     assert "hunter2" not in refusal.value.message
+    assert Source.objects.count() == 0
 
 
 def test_hosts_of_warehouses_can_be_listed(settings: Settings, make_source: MakeSource) -> None:
@@ -268,8 +370,9 @@ def test_hosts_of_warehouses_can_be_listed(settings: Settings, make_source: Make
     make_source(
         "sql", query="SELECT 1", secrets={"url": "postgresql+psycopg://u@warehouse.example/d"}
     )
-    with pytest.raises(SourceNotAllowed, match="SOURCE_SQL_HOSTS"):
+    with pytest.raises(SourceNotAllowed, match="SOURCE_SQL_HOSTS") as refusal:
         make_source("sql", query="SELECT 1", secrets={"url": "postgresql+psycopg://u@other/d"})
+    assert refusal.value.field == "secrets.url"
 
 
 def test_secrets_are_nowhere_but_sealed(
@@ -412,8 +515,8 @@ def test_a_watermark_of_text_is_compared_by_code_points_in_postgresql_too(
         )
     run = read_source(by_name)
     assert run.rows == 2
-    names = lake.read_table(version_of(run))["name"].to_pylist()
-    assert sorted(names[3:]) == ["item 30", "ítem 1"]
+    stored = lake.read_table(version_of(run))["name"].to_pylist()
+    assert sorted(stored[3:]) == ["item 30", "ítem 1"]
     assert by_name.position["watermark"]["value"] == "ítem 1"
     assert read_source(by_name).outcome == RunOutcome.NOTHING_NEW
 
@@ -421,19 +524,36 @@ def test_a_watermark_of_text_is_compared_by_code_points_in_postgresql_too(
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("query", "says"),
+    ("query", "code", "says"),
     [
-        ("DELETE FROM shop.sales RETURNING id", "refuses"),
-        ("SELECT 1) AS x; DROP TABLE shop.sales; SELECT * FROM (SELECT 1", "refuses"),
-        ("SELECT nextval('shop.counter')", "read-only"),
-        ("SELECT pg_sleep(30)", "too long"),
-        ("SELECT 12345678901234567890.123456789::numeric AS x", "does not fit"),
-        ("SELECT set_config('transaction_read_only', 'off', false)", "read-write"),
-        ("SELECT 1 AS a, 2 AS a", ""),
+        ("DELETE FROM shop.sales RETURNING id", "query_refused", 'syntax error at or near "FROM"'),
+        (
+            "SELECT 1) AS x; DROP TABLE shop.sales; SELECT * FROM (SELECT 1",
+            "query_refused",
+            "cannot insert multiple commands",
+        ),
+        ("SELECT nextval('shop.counter')", "query_refused", "in a read-only transaction"),
+        ("SELECT pg_sleep(30)", "query_refused", "The query took too long."),
+        (
+            "SELECT 12345678901234567890.123456789::numeric AS x",
+            "value_out_of_range",
+            "Column 'x' holds a value that does not fit double. Cast it in the query.",
+        ),
+        (
+            "SELECT set_config('transaction_read_only', 'off', false)",
+            "query_refused",
+            "read-write mode must be set before any query",
+        ),
+        (
+            "SELECT 1 AS a, 2 AS a",
+            "bad_header",
+            "Columns 1 and 2 have the same name ('a').",
+        ),
     ],
 )
 def test_postgresql_is_only_read_and_not_for_long(
     query: str,
+    code: str,
     says: str,
     sales_schema: str,
     make_source: MakeSource,
@@ -446,9 +566,9 @@ def test_postgresql_is_only_read_and_not_for_long(
     with psycopg.connect(sales_schema.replace("+psycopg", ""), autocommit=True) as admin:
         admin.execute("CREATE SEQUENCE shop.counter")
         source = make_source("sql", query=query, secrets={"url": sales_schema})
-        with pytest.raises(DomainError) as refusal:
+        with pytest.raises(Invalid) as refusal:
             services.check_source(principal=principal, source=source)
+        assert (refusal.value.code, refusal.value.errors[0].field) == (code, "settings.query")
         assert says in refusal.value.message
-        assert isinstance(refusal.value, (QueryRefused, Invalid))
         count = admin.execute("SELECT count(*) FROM shop.sales").fetchone()
         assert count == (25_000,)
