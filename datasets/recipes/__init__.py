@@ -14,6 +14,7 @@ from datasets.recipes.reading import (
 )
 from datasets.recipes.recipe import RecipeTransformer
 from datasets.recipes.steps import STEP_KINDS, Step
+from datasets.recipes.steps.base import Folding
 from datasets.recipes.values import (
     Kind,
     Values,
@@ -25,6 +26,7 @@ from datasets.recipes.values import (
 
 __all__ = [
     "STEP_KINDS",
+    "Folding",
     "Kind",
     "RecipeTransformer",
     "Step",

@@ -16,7 +16,7 @@ from datasets.errors import RecipeRefused
 from datasets.recipes.plan import Plan, StepProblem
 from datasets.recipes.reading import build_steps, plan_of
 from datasets.recipes.steps import Step
-from datasets.recipes.steps.base import Target, by_name, text_list
+from datasets.recipes.steps.base import Folding, Target, by_name, text_list
 from datasets.recipes.values import Kind, Values, frame_of, kinds_of, values_of
 
 #: A stored recipe with more characters than this is not read.
@@ -50,9 +50,17 @@ class RecipeTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._fit_apply(X, y)
         return self
 
-    def fit_transform(self, X: pd.DataFrame, y: Any = None, **_: Any) -> pd.DataFrame:
-        """Learn from training rows and return them after all steps (targets are encoded crosswise)."""
-        return frame_of(self._fit_apply(X, y), X.index)
+    def fit_transform(
+        self, X: pd.DataFrame, y: Any = None, *, folding: Folding | None = None, **_: Any
+    ) -> pd.DataFrame:
+        """Learn from training rows and return them after all steps (targets are encoded crosswise).
+
+        Parameters
+        ----------
+        folding
+            Cuts the rows for that as the training's split does; at random, when absent.
+        """
+        return frame_of(self._fit_apply(X, y, folding), X.index)
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return rows after all steps, as float32 and text."""
@@ -83,7 +91,7 @@ class RecipeTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"The column {missing[0]!r} is missing.")
         return values_of(frame[list(self.feature_names_in_)], self.kinds_in_)
 
-    def _fit_apply(self, X: pd.DataFrame, y: Any) -> Values:
+    def _fit_apply(self, X: pd.DataFrame, y: Any, folding: Folding | None = None) -> Values:
         values = values_of(X)
         target: Target | None = None if y is None else np.asarray(y)
         steps = build_steps(self.steps)
@@ -91,7 +99,7 @@ class RecipeTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         plan = plan_of(steps, kinds)
         for position, step in enumerate(steps):
             try:
-                values = step.fit_apply(values, target)
+                values = step.fit_apply(values, target, folding)
             except StepProblem as problem:
                 raise _refusal(position, problem.parameter, problem.message) from None
             except KeyError as error:

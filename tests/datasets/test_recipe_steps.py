@@ -201,6 +201,39 @@ def test_target_encoding_does_not_show_a_row_its_own_target() -> None:
     assert np.corrcoef(leaking, target)[0, 1] > 0.99
 
 
+def test_target_encoding_cuts_its_rows_by_its_seed_and_by_nothing_else() -> None:
+    frame, _ = mixed(200)
+    target = np.random.default_rng(1).normal(size=200)
+
+    def coded(seed: int) -> list[float]:
+        recipe = recipe_of({"kind": "target_encoding", "columns": ["city"], "seed": seed})
+        codes: list[float] = recipe.fit_transform(frame, target)["city"].tolist()
+        return codes
+
+    assert coded(3) == coded(3)
+    assert coded(3) != coded(4)
+
+
+def test_target_encoding_takes_the_folds_that_it_is_given() -> None:
+    """Rows 0 and 1 code row 2; row 3 is in no fold and stays the overall mean."""
+    frame = pd.DataFrame({"city": ["a", "b", "a", "a"]})
+    target = np.array([1.0, 0.0, 5.0, 6.0])
+    asked: list[tuple[int, int]] = []
+
+    def folding(*, folds: int, seed: int) -> Any:
+        asked.append((folds, seed))
+        yield np.array([0, 1]), np.array([2])
+        yield np.array([2, 3]), np.array([0, 1])
+
+    recipe = recipe_of(
+        {"kind": "target_encoding", "columns": ["city"], "smoothing": 0, "folds": 7, "seed": 9}
+    )
+    codes = recipe.fit_transform(frame, target, folding=folding)["city"]
+    assert asked == [(7, 9)]
+    assert codes.tolist() == [5.5, 5.5, 1.0, 3.0]  # nobody else is in b: the mean of the fold
+    assert recipe.transform(frame)["city"].tolist() == [4.0, 0.0, 4.0, 4.0]
+
+
 def test_target_encoding_is_the_mean_drawn_towards_the_whole() -> None:
     frame = pd.DataFrame({"city": ["a"] * 6 + ["b"] * 2})
     target = np.array([1.0] * 6 + [0.0] * 2)

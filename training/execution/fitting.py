@@ -132,7 +132,7 @@ def fit_version(
     columns = columns_from_frame(signature, chosen)
     model_frame = columns.to_frame()
     held = columns.take(test_rows)
-    fitter = _Fitter(spec, signature, prepared, model_frame, judge.fitted_on)
+    fitter = _Fitter(spec, signature, prepared, model_frame, judge.fitted_on, splitter)
 
     crosswise = _cross_validate(
         list(splitter.folds(train_rows, folds=spec.folds, seed=spec.seed)),
@@ -220,7 +220,9 @@ class _Fitter:
         prepared: Prepared,
         frame: pd.DataFrame,
         target: npt.NDArray[Any] | None,
+        splitter: Splitter,
     ) -> None:
+        self._splitter = splitter
         self._spec = spec
         self.signature = signature
         self._prepared = prepared
@@ -241,6 +243,7 @@ class _Fitter:
             signature=self.signature,
             steps=self._prepared.steps,
             moments=self._prepared.moments,
+            folding=self._splitter.folding_of(rows),
         )
 
 

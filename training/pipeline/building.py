@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from datasets.recipes import RecipeTransformer
+from datasets.recipes import Folding, RecipeTransformer
 from models_registry.signatures import Signature, infer_signature
 from models_registry.signatures.signature import Task
 from training.estimators import Estimator, build_estimator
@@ -53,18 +53,24 @@ def fit_pipeline(
     signature: Signature,
     steps: Sequence[Mapping[str, Any]] = (),
     moments: Sequence[str] = (),
+    folding: Folding | None = None,
 ) -> Pipeline:
     """Return a pipeline that was fitted on these rows only; the steps of a recipe come first.
 
     A recipe is fitted before what follows is built: which columns it makes is known only then. Its training
     rows go on as :meth:`~datasets.recipes.RecipeTransformer.fit_transform` gives them, targets encoded
     crosswise.
+
+    Parameters
+    ----------
+    folding
+        How these rows are cut for that, as the training's split does; at random, when absent.
     """
     if not steps:
         pipeline = build_pipeline(entry, task=task, params=params, seed=seed, signature=signature)
         return pipeline.fit(frame, target)
     recipe = RecipeTransformer(list(steps), list(moments))
-    made = recipe.fit_transform(frame, target)
+    made = recipe.fit_transform(frame, target, folding=folding)
     rest = build_pipeline(
         entry,
         task=task,

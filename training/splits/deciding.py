@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from datasets.recipes import Folding
 from training.errors import SplitRefused
 from training.splits.grouped import folds_by_group, group_codes, split_by_group
 from training.splits.policy import SplitPolicy
@@ -129,6 +130,22 @@ class Splitter:
         else:
             by_class = self.by_class and policy == "stratified"
             yield from folds_of(target, folds=folds, seed=seed, by_class=by_class)
+
+    def folding_of(self, rows: Rows) -> Folding | None:
+        """Return how training rows are cut once more, for targets that are encoded crosswise.
+
+        As the policy parts them; None where they are drawn at random. Rows are positions in ``rows``.
+        """
+        if self.policy is None or self.keys is None:
+            return None
+        keys, target, gap = self.keys[rows], self.target[rows], self.policy.gap_hours
+
+        def cut(*, folds: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
+            if self.policy is not None and self.policy.policy == "time":
+                return folds_by_time(keys, folds=folds, gap_hours=gap)
+            return folds_by_group(keys, target, folds=folds, seed=seed, by_class=False)
+
+        return cut
 
     def report(self, split: Split, *, seed: int, test_fraction: float) -> dict[str, Any]:
         """Return what came of the split, as JSON-compatible values.

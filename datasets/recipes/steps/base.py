@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,19 @@ from datasets.recipes.plan import Plan
 from datasets.recipes.values import Values, frame_of, kinds_of, values_of
 
 Target = npt.NDArray[Any]
+Rows = npt.NDArray[np.intp]
 T = TypeVar("T")
+
+
+class Folding(Protocol):
+    """Cuts the training rows once more, for a step that must not show a row its own target."""
+
+    def __call__(self, *, folds: int, seed: int) -> Iterable[tuple[Rows, Rows]]:
+        """Yield (rows to learn from, rows to code by that); no row is coded twice, some may be left out.
+
+        The same arguments give the same rows.
+        """
+        ...
 
 
 class Step(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -92,8 +104,16 @@ class Step(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.learnt_ = self.learn(values, target)
         return self
 
-    def fit_apply(self, values: Values, target: Target | None = None) -> Values:
-        """Learn from training rows and return them after the step, without leaking their targets."""
+    def fit_apply(
+        self, values: Values, target: Target | None = None, folding: Folding | None = None
+    ) -> Values:
+        """Learn from training rows and return them after the step, without leaking their targets.
+
+        Parameters
+        ----------
+        folding
+            How rows are cut where a step needs that; at random, when absent.
+        """
         return self.fit_values(values, target).apply(values)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:

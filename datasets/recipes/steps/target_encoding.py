@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from datasets.recipes.parameters import Parameter
 from datasets.recipes.plan import Plan, PlannedColumn, StepProblem
-from datasets.recipes.steps.base import Step, Target, by_name, finite, text_list
+from datasets.recipes.steps.base import (
+    Folding,
+    Rows,
+    Step,
+    Target,
+    by_name,
+    finite,
+    text_list,
+)
 from datasets.recipes.values import Array, Kind, Values, texts_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -30,6 +38,10 @@ class TargetEncoding(Step):
 
     Training rows are encoded crosswise: each by what the other folds say, so that no row's own target is in
     its code and the model does not learn to trust a leak. Later rows are encoded by all training rows.
+
+    The folds are those of the training's split: where groups are kept together, no row is encoded by its own
+    group; where time parts the rows, each is encoded by what came before it, less the gap. Else they are drawn
+    at random from ``seed``. A row that no fold encodes (the first stretch of time, say) is p.
     """
 
     kind = "target_encoding"
@@ -99,26 +111,28 @@ class TargetEncoding(Step):
             ),
         }
 
-    def fit_apply(self, values: Values, target: Target | None = None) -> Values:
+    def fit_apply(
+        self, values: Values, target: Target | None = None, folding: Folding | None = None
+    ) -> Values:
         """Learn from all training rows, and return each of them as the other folds encode it."""
         self.fit_values(values, target)
         assert target is not None
         classes, weights = _weights(target)
         words = {name: texts_of(values.columns[name]) for name in self.columns}
-        order = np.random.default_rng(self.seed).permutation(values.row_count)
-        coded = {
-            name: np.empty((values.row_count, weights.shape[1]), dtype=np.float64) for name in words
-        }
-        for fold in np.array_split(order, min(self.folds, max(values.row_count, 1))):
-            others = np.setdiff1d(order, fold)
-            if not len(others):
-                others = fold
+        prior = np.array(self.learnt_["prior"])
+        coded = {name: np.tile(prior, (values.row_count, 1)) for name in words}
+        for others, fold in self._folds(values.row_count, folding):
             learnt = self._learnt(
                 {name: column[others] for name, column in words.items()}, classes, weights[others]
             )
             for name, column in words.items():
                 coded[name][fold] = _coded(column[fold], learnt["codes"][name], learnt["prior"])
         return self._placed(values, coded, classes)
+
+    def _folds(self, row_count: int, folding: Folding | None) -> Iterable[tuple[Rows, Rows]]:
+        if folding is not None:
+            return folding(folds=self.folds, seed=self.seed)
+        return _drawn(row_count, folds=self.folds, seed=self.seed)
 
     def apply(self, values: Values) -> Values:
         learnt = self.learnt_
@@ -139,6 +153,15 @@ class TargetEncoding(Step):
             for index, label in enumerate(classes)
         }
         return values.with_columns(made, without=self.columns)
+
+
+def _drawn(row_count: int, *, folds: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """Yield random folds; a single row has no others and is in none."""
+    order = np.random.default_rng(seed).permutation(row_count)
+    for fold in np.array_split(order, min(folds, max(row_count, 1))):
+        others = np.setdiff1d(order, fold)
+        if len(others):
+            yield others, fold
 
 
 def _weights(target: Target) -> tuple[list[str], FloatArray]:
