@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from core.blobs import default_store
-from experiments.models import Run
+from experiments.models import Run, RunArtifact
 
 
 def latest_metrics(run: Run) -> dict[str, float | None]:
@@ -24,3 +24,8 @@ def plots(run: Run) -> dict[str, Any]:
         )
         for artifact in found
     }
+
+
+def keeps_blob(digest: str) -> bool:
+    """Whether a run keeps a file of this digest."""
+    return RunArtifact.objects.filter(digest=digest).exists()

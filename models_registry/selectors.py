@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Max, Prefetch, QuerySet
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
+from experiments import selectors as experiments
 from models_registry.gates import DIRECTIONS, HIGHER_IS_BETTER
 from models_registry.models import Alias, AliasMove, GateResult, ModelVersion, RegisteredModel
 
@@ -137,3 +138,9 @@ def lineage_of(version: ModelVersion) -> dict[str, Any]:
             for approval in version.approvals.select_related("requested_by", "decided_by")
         ],
     }
+
+
+def keeps_blob(digest: str) -> bool:
+    """Whether a model version or a run keeps a file of this digest."""
+    kept = Q(artifact_digest=digest) | Q(onnx_digest=digest) | Q(reference_digest=digest)
+    return ModelVersion.objects.filter(kept).exists() or experiments.keeps_blob(digest)

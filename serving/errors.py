@@ -138,6 +138,13 @@ class TookTooLong(Unavailable):
     title = "The prediction took too long"
 
 
+class ExportUnderWay(Conflict):
+    """A job is making the export."""
+
+    code = "export_under_way"
+    title = "The export is being made"
+
+
 class IllegalExportMove(IllegalMove):
     """An export's state machine does not know this move."""
 

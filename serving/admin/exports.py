@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin
@@ -14,11 +14,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_asking import AskingAdminMixin, Done
+from accounts.admin_asking import AskingAdminMixin, Done, Question
 from accounts.admin_forms import FormPageMixin
 from accounts.models import Project
 from accounts.policy import Permission
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar, refusals_as_messages
+from jobs.models import FINAL_STATUSES
 from serving import services
 from serving.archives import archive_response
 from serving.export_page import export_page, size_text
@@ -41,7 +42,7 @@ class ModelExportAdmin(FormPageMixin, ReadOnlyAdminMixin, AskingAdminMixin, Mode
     list_display = ("name", "packed_as", "state", "progress", "size", "created_by", "created_at")
     list_filter = ("status", "kind", "model_version__model")
     search_fields = ("model_version__model__name", "digest")
-    actions_detail: ClassVar[list[Any]] = ["download"]
+    actions_detail: ClassVar[list[Any]] = ["download", "remove"]
     change_form_before_template = "admin/serving/export.html"
     fieldsets = (
         (
@@ -91,8 +92,10 @@ class ModelExportAdmin(FormPageMixin, ReadOnlyAdminMixin, AskingAdminMixin, Mode
         return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
 
     def offered(self, request: HttpRequest, row: ModelExport) -> Collection[str]:
-        """Return the download while there is an archive."""
-        return ["download"] if row.status == ModelExport.Status.READY else []
+        """Return the download while there is an archive, and the deletion unless one is being made."""
+        names = ["download"] if row.status == ModelExport.Status.READY else []
+        is_done = row.job is None or row.job.status in FINAL_STATUSES
+        return [*names, "remove"] if is_done else names
 
     def has_look_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return self._may_do(request, object_id, Permission.VIEW)
@@ -103,6 +106,29 @@ class ModelExportAdmin(FormPageMixin, ReadOnlyAdminMixin, AskingAdminMixin, Mode
         """Send the archive."""
         export = get_object_or_404(self.get_queryset(request), pk=object_id)
         return cast("HttpResponse", archive_response(archive_of(export)))
+
+    @action(description="Delete", url_path="remove", permissions=["edit"], icon="delete")
+    def remove(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then delete; the list is where one ends."""
+
+        def act(export: ModelExport, _: Mapping[str, Any]) -> Done:
+            services.delete_export(principal=self.principal(request, export.project), export=export)
+            return Done(
+                f"The export of {export.model_version} was deleted.",
+                reverse("admin:serving_modelexport_changelist"),
+            )
+
+        return self.ask(
+            request,
+            object_id,
+            lambda export: Question(
+                f"Delete {export}?",
+                "The archive and what was tried on it go. The model version stays, and can be exported again.",
+                "Delete",
+                is_danger=True,
+            ),
+            act,
+        )
 
     @display(description="Export")
     def name(self, export: ModelExport) -> str:

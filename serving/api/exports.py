@@ -129,6 +129,15 @@ class ModelVersionExportView(mixins.RetrieveModelMixin, _OfVersion):
         """Return an export with what its smoke test found."""
         return self.retrieve(request)
 
+    @extend_schema(
+        parameters=[_VERSION_ID],
+        responses={204: None, 409: OpenApiResponse(description="A job is making it.")},
+    )
+    def delete(self, request: Request, **kwargs: Any) -> Response:
+        """Delete an export; its archive goes, too, unless something else has the same bytes."""
+        services.delete_export(principal=self.principal, export=self.get_object())
+        return Response(status=204)
+
 
 class ExportDownloadView(_OfVersion):
     """The bytes of an archive."""

@@ -10,7 +10,7 @@ from serving.services.endpoints import (
     roll_back_endpoint,
     set_decision_threshold,
 )
-from serving.services.exports import export_model_version
+from serving.services.exports import delete_export, export_model_version
 from serving.services.log_policies import change_log_policy
 from serving.services.rollouts import (
     Step,
@@ -33,6 +33,7 @@ __all__ = [
     "change_weight",
     "create_endpoint",
     "create_rollout",
+    "delete_export",
     "end_deployment",
     "export_model_version",
     "fall_back",

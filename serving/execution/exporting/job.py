@@ -12,7 +12,7 @@ from core.blobs import default_store
 from core.errors import NotFound
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job
-from models_registry.models import VersionStatus
+from models_registry.models import ModelVersion, VersionStatus
 from serving.errors import ExportDisproved, ModelNotUsable
 from serving.execution.exporting.bundles import make_bundle
 from serving.execution.exporting.mobile import make_mobile
@@ -53,7 +53,15 @@ def export_model(context: JobContext) -> Conclude:
     blob = default_store().put_file(made.archive)
 
     def conclude() -> Mapping[str, Any]:
-        locked = ModelExport.objects.select_for_update(of=("self",)).get(pk=export.pk)
+        # The version's lock is what an export that is being deleted frees its archive under.
+        ModelVersion.objects.select_for_update(of=("self",)).filter(
+            pk=export.model_version_id
+        ).first()
+        locked = ModelExport.objects.select_for_update(of=("self",)).filter(pk=export.pk).first()
+        if locked is None:
+            raise NotFound("The export was deleted meanwhile.")
+        if not default_store().exists(blob.digest):
+            default_store().put_file(made.archive)
         locked.check_move(ModelExport.Status.READY)
         locked.status = ModelExport.Status.READY
         locked.digest, locked.size_bytes = blob.digest, blob.size_bytes
