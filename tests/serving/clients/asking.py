@@ -99,6 +99,21 @@ def kserve(
     return asyncio.run(ask())
 
 
+def kserve_explains(
+    server: str, base: str, token: str | None, model: str, rows: list[dict[str, Any]]
+) -> Any:
+    from kserve import InferenceRESTClient, RESTConfig
+
+    url = f"http://{server}{base}"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def ask() -> Any:
+        client = InferenceRESTClient(RESTConfig(protocol="v1"))
+        return await client.explain(url, model, {"instances": rows}, headers)
+
+    return asyncio.run(ask())
+
+
 def mlflow(
     server: str, base: str, token: str | None, model: str, rows: list[dict[str, Any]]
 ) -> Any:
@@ -121,7 +136,10 @@ def mlflow(
 
 
 if __name__ == "__main__":
-    found = {"triton": triton, "kserve": kserve, "mlflow": mlflow}[sys.argv[1]](
-        **json.load(sys.stdin)
-    )
+    found = {
+        "triton": triton,
+        "kserve": kserve,
+        "kserve explains": kserve_explains,
+        "mlflow": mlflow,
+    }[sys.argv[1]](**json.load(sys.stdin))
     print(json.dumps(found))

@@ -10,9 +10,10 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.principals import Principal
+from models_registry.services import promote
 from serving import services
 from serving.models import Endpoint
-from tests.serving.versions import ROW
+from tests.serving.versions import ROW, register
 from tests.serving.wire import URL, secret_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.clients]
@@ -61,6 +62,38 @@ def test_kserves_client_speaks_both_protocols_without_a_token_to_an_open_endpoin
     assert said["v2"] == expected["predictions"]
     assert said["live"] == [True, True]
     assert said["ready"] == [True, True, True]
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_kserves_client_asks_why_and_gets_contributions_that_add_up(
+    server: str,
+    ask_client: Ask,
+    principal: Principal,
+    api: Callable[..., APIClient],
+    token: str,
+    is_open: bool,
+) -> None:
+    version = register(principal, with_reference=True)
+    promote(principal=principal, version=version, reason="it says why")
+    endpoint = services.create_endpoint(principal=principal, name="churn", model=version.model)
+    services.change_endpoint(principal=principal, endpoint=endpoint, is_open=is_open)
+    said = ask_client(
+        "kserve explains",
+        server=server,
+        base=f"/serve/{endpoint.project.slug}" if is_open else "",
+        token=None if is_open else token,
+        model="churn",
+        rows=ROWS,
+    )
+    native = api().post(URL, {"instances": ROWS, "explain": True}, format="json").json()
+    assert said["predictions"] == native["predictions"]
+    assert said["explanations"] == native["explanations"]
+    assert said["explained_by"] == native["explained_by"]
+    assert len(said["explanations"]) == len(ROWS)
+    for one in said["explanations"]:
+        assert set(one["contributions"]) == set(ROW)
+        total = one["baseline"] + sum(one["contributions"].values())
+        assert total == pytest.approx(one["output"])
 
 
 def test_mlflows_scoring_client_asks_the_endpoint_that_the_site_names(
