@@ -234,12 +234,13 @@ def _look(rollout: Rollout, at: datetime) -> None:
         if enter_next_step(rollout, at=at) is None:
             move(rollout, Status.PROMOTING, at=at, note="All steps were healthy.")
             _promote(rollout, at)
+        return
+    problem = Deployment.objects.values_list("problem", flat=True).get(pk=deployment.pk)
+    if problem and (is_late or not canary.requests):
+        # It had the whole step to be loaded in, and every caller was answered by the champion.
+        move(rollout, Status.FAILED, at=at, note=f"It cannot be loaded: {problem}")
     elif is_late:
-        problem = Deployment.objects.values_list("problem", flat=True).get(pk=deployment.pk)
-        if problem:
-            move(rollout, Status.FAILED, at=at, note=f"It cannot be loaded: {problem}")
-        else:
-            move(rollout, Status.INCONCLUSIVE, at=at, note="There was too little traffic.")
+        move(rollout, Status.INCONCLUSIVE, at=at, note="There was too little traffic.")
     else:
         _note(rollout, f"Waits for {rollout.least_requests} requests of both versions.")
 

@@ -145,6 +145,30 @@ def test_too_little_data_waits_and_is_inconclusive_in_the_end(rollout: Rollout) 
     assert champion_of(rollout.endpoint.model) == rollout.champion
 
 
+def test_a_version_that_cannot_be_loaded_fails_when_its_step_has_baked(rollout: Rollout) -> None:
+    clock = Clock(rollout)
+    assert rollout.deployment is not None
+    Deployment.objects.filter(pk=rollout.deployment.pk).update(problem="a file is missing")
+    assert clock.wait(4.0).status == Status.CANARY, "it may still be loaded"
+    assert clock.wait(1.5).status == Status.FAILED
+    assert rollout.note == "It cannot be loaded: a file is missing"
+    assert Deployment.objects.get(pk=rollout.deployment.pk).ended_at is not None
+    assert champion_of(rollout.endpoint.model) == rollout.champion
+
+
+def test_a_version_that_one_process_cannot_load_is_judged_by_what_the_others_answer(
+    rollout: Rollout,
+) -> None:
+    clock = Clock(rollout)
+    assert rollout.deployment is not None
+    Deployment.objects.filter(pk=rollout.deployment.pk).update(problem="no memory left")
+    clock.serve(20)
+    assert clock.wait(6.0).status == Status.CANARY
+    clock.serve(200)
+    clock.wait(0.1)
+    assert rollouts.current_step(clock.look()) == rollout.steps.get(share=0.25)
+
+
 def test_data_that_come_late_are_judged(rollout: Rollout) -> None:
     clock = Clock(rollout)
     assert clock.wait(20.0).status == Status.CANARY
