@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -166,14 +166,43 @@ def profile_column(
             return _discrete(name, type_, rows, present)
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """How the values of a sample are spread: what cannot be counted in passing.
+
+    Parameters
+    ----------
+    present
+        How many values there are.
+    quantiles, histogram, top
+        As in a :class:`ColumnProfile`.
+    """
+
+    present: int
+    quantiles: tuple[Quantile, ...] = ()
+    histogram: tuple[Bin, ...] = ()
+    top: tuple[ValueCount, ...] = ()
+
+
+def outline_column(type_: ColumnType, values: pa.ChunkedArray | pa.Array) -> Outline:
+    """Describe how values are spread, and nothing else of them."""
+    present = values.drop_null()
+    if len(present) == 0:
+        return Outline(0)
+    match type_:
+        case ColumnType.INTEGER | ColumnType.NUMBER:
+            quantiles, histogram = _spread_numbers(present.to_numpy(), type_)
+        case ColumnType.TIMESTAMP:
+            quantiles, histogram = _spread_moments(present.cast(pa.int64()).to_numpy())
+        case _:
+            return Outline(len(present), top=_most_frequent(_value_counts(present)))
+    return Outline(len(present), quantiles, histogram)
+
+
 def _numeric(name: str, type_: ColumnType, rows: int, present: pa.ChunkedArray) -> ColumnProfile:
     exact = present.to_numpy()
     numbers = exact.astype(np.float64)
-    is_integer = type_ is ColumnType.INTEGER
-    low: Scalar = int(exact.min()) if is_integer else float(numbers.min())
-    high: Scalar = int(exact.max()) if is_integer else float(numbers.max())
-    levels: list[Scalar] = [_finite(q) for q in _quantiles(numbers)]
-    levels[0], levels[-1] = low, high
+    quantiles, histogram = _spread_numbers(exact, type_)
     # Scaled before summing, so that sums of values near the end of the range stay within it.
     scale = max(1.0, float(np.abs(numbers).max()))
     mean = _finite(float(np.mean(numbers / scale)) * scale)
@@ -186,37 +215,49 @@ def _numeric(name: str, type_: ColumnType, rows: int, present: pa.ChunkedArray) 
         int(pc.count_distinct(present).as_py()),
         mean=mean,
         std=std,
-        quantiles=_named(levels),
-        histogram=tuple(Bin(_finite(a), _finite(b), count) for a, b, count in _histogram(numbers)),
+        quantiles=quantiles,
+        histogram=histogram,
     )
 
 
+def _spread_numbers(
+    exact: npt.NDArray[Any], type_: ColumnType
+) -> tuple[tuple[Quantile, ...], tuple[Bin, ...]]:
+    numbers = exact.astype(np.float64)
+    is_integer = type_ is ColumnType.INTEGER
+    levels: list[Scalar] = [_finite(q) for q in _quantiles(numbers)]
+    levels[0] = int(exact.min()) if is_integer else float(numbers.min())
+    levels[-1] = int(exact.max()) if is_integer else float(numbers.max())
+    bins = tuple(Bin(_finite(a), _finite(b), count) for a, b, count in _histogram(numbers))
+    return _named(levels), bins
+
+
 def _moments(name: str, rows: int, present: pa.ChunkedArray) -> ColumnProfile:
-    micros = present.cast(pa.int64()).to_numpy()
-    numbers = micros.astype(np.float64)
-    levels: list[Scalar] = [moment(q) for q in _quantiles(numbers)]
-    levels[0], levels[-1] = moment(int(micros.min())), moment(int(micros.max()))
+    quantiles, histogram = _spread_moments(present.cast(pa.int64()).to_numpy())
     return ColumnProfile(
         name,
         ColumnType.TIMESTAMP,
         rows,
         rows - len(present),
         int(pc.count_distinct(present).as_py()),
-        quantiles=_named(levels),
-        histogram=tuple(Bin(moment(a), moment(b), count) for a, b, count in _histogram(numbers)),
+        quantiles=quantiles,
+        histogram=histogram,
     )
+
+
+def _spread_moments(
+    micros: npt.NDArray[np.int64],
+) -> tuple[tuple[Quantile, ...], tuple[Bin, ...]]:
+    numbers = micros.astype(np.float64)
+    levels: list[Scalar] = [moment(q) for q in _quantiles(numbers)]
+    levels[0], levels[-1] = moment(int(micros.min())), moment(int(micros.max()))
+    bins = tuple(Bin(moment(a), moment(b), count) for a, b, count in _histogram(numbers))
+    return _named(levels), bins
 
 
 def _discrete(name: str, type_: ColumnType, rows: int, present: pa.ChunkedArray) -> ColumnProfile:
-    counts = pa.table({"value": present}).group_by("value").aggregate([("value", "count")])
-    counts = counts.sort_by([("value_count", "descending"), ("value", "ascending")])
-    head = counts.slice(0, TOP_VALUES)
-    top = tuple(
-        ValueCount(shown(value), count)
-        for value, count in zip(
-            head["value"].to_pylist(), head["value_count"].to_pylist(), strict=True
-        )
-    )
+    counts = _value_counts(present)
+    top = _most_frequent(counts)
     common = ColumnProfile(
         name,
         type_,
@@ -228,25 +269,35 @@ def _discrete(name: str, type_: ColumnType, rows: int, present: pa.ChunkedArray)
     )
     if type_ is ColumnType.BOOLEAN:
         return common
-    lengths = pc.min_max(pc.utf8_length(counts["value"]))
-    distinct = counts["value"].combine_chunks()
-    trimmed = cell_text.trimmed(distinct)
-    misfits = pc.invert(cell_text.is_number(trimmed))
-    numeric = pc.sum(counts["value_count"].combine_chunks().filter(pc.invert(misfits))).as_py()
+    distinct = counts.column("values")
+    lengths = pc.min_max(pc.utf8_length(distinct))
+    misfits = pc.invert(cell_text.is_number(cell_text.trimmed(distinct)))
+    numeric = pc.sum(counts.column("counts").filter(pc.invert(misfits))).as_py()
     strange = distinct.filter(misfits)
-    return ColumnProfile(
-        name,
-        type_,
-        rows,
-        common.nulls,
-        common.distinct,
-        top=top,
-        other_count=common.other_count,
+    return replace(
+        common,
         shortest=int(lengths["min"].as_py()),
         longest=int(lengths["max"].as_py()),
         numeric_count=int(numeric or 0),
         example_not_numeric=shown(strange[0].as_py()) if len(strange) else None,
     )
+
+
+def _value_counts(present: pa.ChunkedArray | pa.Array) -> pa.RecordBatch:
+    """Return the different values, in the order in which they first occur, and how often each does."""
+    return pa.RecordBatch.from_struct_array(present.value_counts())
+
+
+def _most_frequent(counts: pa.RecordBatch) -> tuple[ValueCount, ...]:
+    order = [("counts", "descending"), ("values", "ascending")]
+    if counts.num_rows > TOP_VALUES:
+        # Not in order, but far quicker than to sort them all.
+        counts = counts.take(pc.select_k_unstable(counts, TOP_VALUES, order))
+    counts = counts.sort_by(order)
+    pairs = zip(
+        counts.column("values").to_pylist(), counts.column("counts").to_pylist(), strict=True
+    )
+    return tuple(ValueCount(shown(value), count) for value, count in pairs)
 
 
 def _quantiles(numbers: npt.NDArray[np.float64]) -> list[float]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +18,11 @@ from datasets.profile.columns import (
     TOP_VALUES,
     Bin,
     ColumnProfile,
+    Outline,
     Quantile,
     ValueCount,
     moment,
+    outline_column,
     profile_column,
     shown,
 )
@@ -29,6 +33,8 @@ from datasets.schema import text as cell_text
 
 _FIRST_LOOK = 64
 _MOST_COUNTED = 4_096
+_FEW_ROWS = 20_000
+_MOST_THREADS = 4
 
 
 class TableStream:
@@ -71,13 +77,20 @@ class TableStream:
             stream.update(values)
 
     def columns(self) -> list[ColumnProfile]:
-        """Return the profile of each column."""
+        """Return the profile of each column; several are made at once."""
         table = self._sample.table()
-        found = []
-        for column, stream in zip(self._schema, self._columns, strict=True):
-            sampled = profile_column(column.name, column.type, table.column(column.name))
-            found.append(sampled if not self._counts else stream.profile(sampled, self.row_count))
-        return found
+
+        def described(column: Column, stream: _ColumnStream) -> ColumnProfile:
+            values = table.column(column.name)
+            if self._counts:
+                return stream.profile(column.name, values, self.row_count)
+            return profile_column(column.name, column.type, values)
+
+        if table.num_rows < _FEW_ROWS:
+            return [described(*one) for one in zip(self._schema, self._columns, strict=True)]
+        threads = min(_MOST_THREADS, os.cpu_count() or 1)
+        with ThreadPoolExecutor(threads, thread_name_prefix="profile") as pool:
+            return list(pool.map(described, self._schema, self._columns))
 
     def profile(self, notes: Sequence[ProfileNote] = ()) -> TableProfile:
         """Return the profile of the table."""
@@ -150,53 +163,54 @@ class _ColumnStream:
             strange = pc.indices_nonzero(pc.invert(numeric))
             self._strange = shown(different[strange[0].as_py()].as_py()) if len(strange) else None
 
-    def profile(self, sampled: ColumnProfile, rows: int) -> ColumnProfile:
-        """Return the profile of the sample, with what is known of all rows put in its place."""
+    def profile(self, name: str, sampled: pa.ChunkedArray, rows: int) -> ColumnProfile:
+        """Return what is known of all rows, and the rest as the values of the sample have it."""
         present = rows - self._nulls
-        common = replace(
-            sampled,
-            rows=rows,
-            nulls=self._nulls,
-            distinct=min(present, self._distinct.estimate),
+        common = ColumnProfile(
+            name,
+            self._type,
+            rows,
+            self._nulls,
+            self._distinct_of(sampled, rows),
             is_estimate=True,
             shortest=self._shortest,
             longest=self._longest,
             numeric_count=self._numeric,
             example_not_numeric=self._strange,
         )
-        if not self._distinct.is_exact and sampled.distinct == sampled.rows and self._nulls == 0:
-            # Nothing is twice in the sample, and the estimate is as good as all: taken to be unique.
-            near = abs(self._distinct.estimate - rows) <= 0.02 * rows
-            common = replace(common, distinct=rows if near else common.distinct)
         if present == 0:
             return common
         if self._type in (ColumnType.STRING, ColumnType.BOOLEAN):
-            return self._with_top(common, sampled, present)
-        return self._with_levels(common, sampled, present)
+            top = self._top(sampled, present)
+            return replace(
+                common, top=top, other_count=max(0, present - sum(item.count for item in top))
+            )
+        return self._with_levels(common, outline_column(self._type, sampled), present)
 
-    def _with_top(
-        self, common: ColumnProfile, sampled: ColumnProfile, present: int
-    ) -> ColumnProfile:
+    def _distinct_of(self, sampled: pa.ChunkedArray, rows: int) -> int:
+        estimate = self._distinct.estimate
+        if self._nulls == 0 and not self._distinct.is_exact and abs(estimate - rows) <= 0.02 * rows:
+            # Where nothing is twice in the sample, the estimate is as good as all: taken to be unique.
+            is_unique = pc.count_distinct(sampled).as_py() == len(sampled)
+            estimate = rows if is_unique else estimate
+        return min(rows - self._nulls, estimate)
+
+    def _top(self, sampled: pa.ChunkedArray, present: int) -> tuple[ValueCount, ...]:
         if self._counts is not None:
             ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
-            top = tuple(ValueCount(shown(value), count) for value, count in ordered[:TOP_VALUES])
-        else:
-            seen = max(1, sampled.rows - sampled.nulls)
-            top = tuple(
-                ValueCount(item.value, max(item.count, round(item.count * present / seen)))
-                for item in sampled.top
-            )
-        return replace(
-            common, top=top, other_count=max(0, present - sum(item.count for item in top))
+            return tuple(ValueCount(shown(value), count) for value, count in ordered[:TOP_VALUES])
+        outline = outline_column(self._type, sampled)
+        seen = max(1, outline.present)
+        return tuple(
+            ValueCount(item.value, max(item.count, round(item.count * present / seen)))
+            for item in outline.top
         )
 
-    def _with_levels(
-        self, common: ColumnProfile, sampled: ColumnProfile, present: int
-    ) -> ColumnProfile:
+    def _with_levels(self, common: ColumnProfile, outline: Outline, present: int) -> ColumnProfile:
         is_time = self._type is ColumnType.TIMESTAMP
         low, high = (moment(self._low), moment(self._high)) if is_time else (self._low, self._high)
-        inner = sampled.quantiles[1:-1]
-        bins = _scaled(sampled.histogram, present)
+        inner = outline.quantiles[1:-1]
+        bins = _scaled(outline.histogram, present)
         if bins:
             bins = (replace(bins[0], low=low), *bins[1:])
             bins = (*bins[:-1], replace(bins[-1], high=high))

@@ -92,25 +92,36 @@ class _Bytes:
 
     def has(self, characters: bytes) -> bool:
         """Whether any of the characters occurs anywhere."""
-        if len(self.starts) == 0:
-            return False
-        part = self.data[self.starts[0] : self.starts[-1] + self.lengths[-1]].tobytes()
+        part = self._part().tobytes()
         return any(character in part for character in characters)
 
     def with_any(self, characters: bytes) -> npt.NDArray[np.bool_]:
         """Tell which cells hold any of the characters."""
         found = np.zeros(len(self.starts), dtype=np.bool_)
         if self.has(characters):
-            begin, end = self.starts[0], self.starts[-1] + self.lengths[-1]
-            part = self.data[begin:end]
-            places = np.flatnonzero(np.isin(part, np.frombuffer(characters, np.uint8))) + begin
+            part = self._part()
+            is_one = part == characters[0]
+            for character in characters[1:]:
+                is_one |= part == character
             # Of the cells that begin at or before it, the last one; empty cells share their beginning.
+            places = np.flatnonzero(is_one) + self.starts[0]
             found[np.searchsorted(self.starts, places, side="right") - 1] = True
         return found
 
-    def at(self, position: int, *, longer_than: int) -> npt.NDArray[np.uint8]:
-        """Return the byte at a position of each cell that is longer than so many bytes."""
-        return self.data[self.starts[self.lengths > longer_than] + position]
+    def _part(self) -> npt.NDArray[np.uint8]:
+        if len(self.starts) == 0:
+            return self.data[:0]
+        return self.data[self.starts[0] : self.starts[-1] + self.lengths[-1]]
+
+    def zeros(self, *, with_more: int) -> npt.NDArray[np.int32]:
+        """Return where a zero begins a cell that goes on, or follows its sign with so many bytes behind it."""
+        if len(self.data) == 0:
+            return np.empty(0, np.int32)
+        # Clipped: an empty cell at the end begins behind the data. What it shows there does not count.
+        first = self.data.take(self.starts, mode="clip")
+        plain = self.starts[(first == _ZERO) & (self.lengths > 1)]
+        signed = self.starts[(first == _MINUS) & (self.lengths > 1 + with_more)] + 1
+        return np.concatenate([plain, signed[self.data[signed] == _ZERO]])
 
 
 def _integers(cells: pa.Array) -> QuickRead | None:
@@ -118,9 +129,7 @@ def _integers(cells: pa.Array) -> QuickRead | None:
         values = cells.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
-    found = _Bytes.of(cells)
-    first, second = found.at(0, longer_than=1), found.at(1, longer_than=1)
-    if np.any((first == _ZERO) | ((first == _MINUS) & (second == _ZERO))):
+    if len(_Bytes.of(cells).zeros(with_more=0)):
         return None
     inexact = _first_inexact(values)
     fits = {INTEGER} if inexact is not None else {INTEGER, NUMBER, COMMA}
@@ -150,7 +159,7 @@ def _numbers(cells: pa.Array) -> QuickRead | None:
         return None
     if powers.any() and not pc.all(text.is_number(cells.filter(pa.array(powers)))).as_py():
         return None
-    if not np.isfinite(pc.fill_null(values, 0.0).to_numpy()).all():
+    if not pc.all(pc.is_finite(values), min_count=0).as_py():
         return None
     if _has_leading_zero(found) or not _all_carried(
         cells, values, (found.lengths > _SAFE_DIGITS) & ~powers
@@ -160,28 +169,28 @@ def _numbers(cells: pa.Array) -> QuickRead | None:
 
 
 def _has_leading_zero(found: _Bytes) -> bool:
-    first, second = found.at(0, longer_than=1), found.at(1, longer_than=1)
-    if np.any((first == _ZERO) & (second >= _ZERO) & (second <= _NINE)):
-        return True
-    negative = found.at(0, longer_than=2) == _MINUS
-    second, third = found.at(1, longer_than=2), found.at(2, longer_than=2)
-    return bool(np.any(negative & (second == _ZERO) & (third >= _ZERO) & (third <= _NINE)))
+    follows = found.data[found.zeros(with_more=1) + 1]
+    return bool(np.any((follows >= _ZERO) & (follows <= _NINE)))
 
 
 def _all_carried(cells: pa.Array, values: pa.Array, long: npt.NDArray[np.bool_]) -> bool:
     """Whether a double carries each of the numbers that are long."""
     if not long.any():
         return True
-    positions = pa.array(np.flatnonzero(long))
-    texts = cells.take(positions)
-    is_open = ~surely_rounded(texts, values.take(positions).to_numpy())
+    # Most cells of such a column are long: a filter copies them in stretches.
+    chosen = pa.array(long)
+    texts = cells.filter(chosen)
+    is_open = ~surely_rounded(texts, values.filter(chosen).to_numpy())
     return all(text.carries(one) for one in texts.filter(pa.array(is_open)).to_pylist())
 
 
 def _booleans(cells: pa.Array) -> QuickRead | None:
-    lower = pc.utf8_lower(cells)
-    values = pc.equal(lower, "true")
-    if not pc.all(pc.or_(values, pc.equal(lower, "false"))).as_py():
+    # Arrow takes true and false in any case, and single digits, which the rules do not.
+    try:
+        values = cells.cast(pa.bool_())
+    except pa.ArrowInvalid:
+        return None
+    if np.any(_Bytes.of(cells).lengths == 1):
         return None
     return QuickRead(values, frozenset({BOOLEAN}))
 
@@ -189,8 +198,8 @@ def _booleans(cells: pa.Array) -> QuickRead | None:
 def _moments(cells: pa.Array) -> QuickRead | None:
     zoned = False
     try:
-        naive = cells.cast(pa.timestamp("us"))
-        values = pc.assume_timezone(naive, "UTC")
+        # The same numbers, counted from the same moment: only the type says that it is UTC.
+        values = cells.cast(pa.timestamp("us")).view(pa.timestamp("us", "UTC"))
     except pa.ArrowInvalid:
         zoned = True
         try:

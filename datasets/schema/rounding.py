@@ -12,7 +12,7 @@ _MOST_FRACTION = 22
 _POWERS = np.array([float(10**power) for power in range(_MOST_FRACTION + 1)])
 _LARGEST = 2**62
 _SPLIT = 2.0**27 + 1.0
-_ALMOST_HALF = 0.499
+_ALMOST_HALF = 0.499999
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def surely_rounded(cells: pa.Array, values: Floats) -> npt.NDArray[np.bool_]:
     A decimal with q digits behind its point is m / 10^q for an integer m. It is the double d rounded to
     those digits when m differs from d·10^q by less than a half. The product is computed without error as
     the sum of two doubles (Dekker 1971, "A floating-point technique for extending the available
-    precision", (5.12)); a difference from 0.499 on, or of numbers that this cannot be done for, counts as
+    precision", (5.12)); a difference from 0.499999 on, or of numbers that this cannot be done for, counts as
     not certain.
 
     Parameters
