@@ -76,6 +76,8 @@ class RetrainPolicyForm(forms.ModelForm):  # type: ignore[type-arg]
         if not self.errors:
             try:
                 self.terms().check()
+                if not self.instance.pk:
+                    services.require_judgeable(values["endpoint"])
             except DomainError as refusal:
                 self.add_error(refusal.field, refusal.message)
         return values

@@ -12,6 +12,13 @@ class PolicyExists(Conflict):
     title = "The endpoint has a retrain policy already"
 
 
+class ModelNotJudgeable(Invalid):
+    """No right answers can say whether a challenger of this model is better."""
+
+    code = "model_not_judgeable"
+    title = "The endpoint's model cannot be retrained by a policy"
+
+
 class PolicyHasDecisions(Conflict):
     """Decisions are evidence; the policy that they belong to stays."""
 

@@ -12,6 +12,7 @@ from models_registry import selectors as registry
 from models_registry.models import ModelVersion
 from monitoring.models import Alert, AlertStatus, GroundTruth
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict
+from serving.models import Endpoint
 
 JOB_KIND = "retrain"
 
@@ -43,6 +44,15 @@ def decisions() -> QuerySet[RetrainDecision]:
 def champion_of(policy: RetrainPolicy) -> ModelVersion | None:
     """Return the version that the policy's endpoint serves as champion, if there is one."""
     return registry.champion_of(policy.endpoint.model)
+
+
+def task_of(endpoint: Endpoint) -> str | None:
+    """Return what the endpoint's champion does, else the model's newest version; None without versions."""
+    champion = registry.champion_of(endpoint.model)
+    if champion is not None:
+        return champion.task
+    newest = endpoint.model.versions.order_by("-number").values_list("task", flat=True)
+    return newest.first()
 
 
 def next_ordinal(policy: RetrainPolicy, *, except_job: UUID | None = None) -> int:

@@ -15,9 +15,10 @@ from core.errors import Invalid, NotFound
 from jobs.models import Job
 from jobs.schedule import Schedule
 from jobs.schedules import schedule_of, store_schedule, wake_schedule
+from models_registry.models import Task
 from monitoring.models import Alert
-from retraining import execution
-from retraining.errors import PolicyExists, PolicyHasDecisions
+from retraining import execution, selectors
+from retraining.errors import ModelNotJudgeable, PolicyExists, PolicyHasDecisions
 from retraining.models import MAX_HORIZON_ROWS, RetrainPolicy, Trigger
 from serving.models import Endpoint
 
@@ -86,12 +87,15 @@ def create_policy(
     ------
     PolicyExists
         The endpoint has a policy.
+    ModelNotJudgeable
+        The endpoint's model finds anomalies.
     Invalid
         A term makes no sense.
     """
     principal.require(Permission.DEPLOY)
     if endpoint.project_id != principal.project_id:
         raise NotFound("There is no such endpoint.")
+    require_judgeable(endpoint)
     agreed = terms or PolicyTerms()
     agreed.check()
     try:
@@ -112,6 +116,16 @@ def create_policy(
         changes={**_values(agreed), "schedule": schedule.to_dict() if schedule else None},
     )
     return policy
+
+
+def require_judgeable(endpoint: Endpoint) -> None:
+    """Raise :class:`ModelNotJudgeable` for an endpoint whose challengers no right answers could judge."""
+    if selectors.task_of(endpoint) == Task.ANOMALY:
+        raise ModelNotJudgeable(
+            f"The model of '{endpoint.name}' finds anomalies: no right answers say whether a challenger is better. "
+            "Train a new version on newer rows and promote it by hand.",
+            field="endpoint",
+        )
 
 
 @transaction.atomic

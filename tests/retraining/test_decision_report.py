@@ -13,12 +13,13 @@ from django.test import Client
 
 from accounts.models import Project, Role
 from jobs.models import Job
-from models_registry.models import ModelVersion
+from models_registry.models import ModelVersion, Task
 from retraining.champion_challenger import challenger_level, compare, decide
 from retraining.decision_report import report_of
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict, Trigger
 from retraining.wealth_chart import draw, drawing
 from serving.models import Endpoint
+from tests.forms import filled_in
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +132,20 @@ def test_every_verdict_has_a_page(
     assert "A reason in one sentence." in text
     assert ('<svg class="rd-chart"' in text) == compared
     assert client.get("/admin/retraining/retraindecision/").status_code == 200
+
+
+def test_the_admin_says_beside_the_endpoint_why_anomalies_get_no_policy(
+    endpoint: Endpoint, champion: ModelVersion, admin_user_: User, client: Client
+) -> None:
+    ModelVersion.objects.filter(pk=champion.pk).update(task=Task.ANOMALY)
+    client.force_login(admin_user_)
+    add = "/admin/retraining/retrainpolicy/add/"
+    data = filled_in(client.get(add).content.decode())
+    data["endpoint"] = str(endpoint.pk)
+    answer = client.post(add, dict(data.lists()))
+    assert answer.status_code == 200
+    assert "finds anomalies" in answer.context["adminform"].form.errors["endpoint"][0]
+    assert not RetrainPolicy.objects.exists()
 
 
 def test_a_policy_is_made_changed_and_used_in_the_admin(

@@ -18,8 +18,9 @@ from core.errors import Invalid, NotFound
 from jobs.models import Job
 from jobs.schedule import Interval, parse_crontab
 from jobs.schedules import schedule_of
+from models_registry.models import Alias, ModelVersion, RegisteredModel, Task
 from retraining import services
-from retraining.errors import PolicyExists, PolicyHasDecisions
+from retraining.errors import ModelNotJudgeable, PolicyExists, PolicyHasDecisions
 from retraining.models import RetrainDecision, RetrainPolicy, RetrainVerdict, Trigger
 from serving.models import Endpoint
 
@@ -45,6 +46,34 @@ def test_an_endpoint_has_one_policy(principal: Principal, endpoint: Endpoint) ->
     services.create_policy(principal=principal, endpoint=endpoint)
     with pytest.raises(PolicyExists):
         services.create_policy(principal=principal, endpoint=endpoint)
+
+
+@pytest.mark.parametrize("is_champion", [True, False])
+def test_a_model_that_finds_anomalies_gets_no_policy(
+    is_champion: bool,
+    principal: Principal,
+    endpoint: Endpoint,
+    champion: ModelVersion,
+    api: Callable[..., APIClient],
+) -> None:
+    ModelVersion.objects.filter(pk=champion.pk).update(task=Task.ANOMALY)
+    if not is_champion:
+        Alias.objects.all().delete()
+    with pytest.raises(ModelNotJudgeable, match="finds anomalies"):
+        services.create_policy(principal=principal, endpoint=endpoint, schedule=NIGHTLY)
+    refused = api().post("/api/v1/retrain-policies/", {"endpoint": "tumour"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "model_not_judgeable")
+    assert [one["field"] for one in refused.json()["errors"]] == ["endpoint"]
+    assert not RetrainPolicy.objects.exists()
+    assert not PeriodicTask.objects.filter(task=services.SCHEDULE_TASK).exists()
+
+
+def test_an_endpoint_of_a_model_without_versions_may_have_a_policy(
+    principal: Principal, project: Project
+) -> None:
+    empty = RegisteredModel.objects.create(project=project, name="to come")
+    endpoint = Endpoint.objects.create(project=project, name="to-come", model=empty)
+    assert services.create_policy(principal=principal, endpoint=endpoint).enabled
 
 
 def test_a_schedule_changes_in_place_rests_and_goes(
