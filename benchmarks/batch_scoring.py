@@ -1,93 +1,130 @@
 """Batch scoring beside onnxruntime in a bare loop over the same Parquet files.
 
-    python benchmarks/batch_scoring.py --rows 5000000
+    python -m benchmarks.batch_scoring --rows 5000000
 
-makes a dataset version of random numbers (30 columns), trains a forest of 50 trees, and scores all rows: once with a loop of
-``pyarrow.parquet`` and ``onnxruntime`` (one thread, and as many as the product uses), once as the product's job does it, in this process,
-from the claim to the version that is ready. Prints rows per second, their ratio, and the peak of resident memory. Everything is kept in a
-temporary folder.
+makes a dataset version of random numbers (30 columns), trains a forest of 50 trees, and scores all rows, in turns and each time in a
+process of its own:
+
+* *bare*: ``pyarrow.parquet`` reads row groups, they are stacked as float32, ``onnxruntime`` answers; nothing is checked and nothing kept. As many
+  threads as the product uses, each answering by itself (``intra_op_num_threads=1``, as in the product);
+* *bare loop*: the same in one thread, with onnxruntime's own threads inside;
+* *product*: the job, from its claim to the version that is ready: files opened and trusted, every value checked, answers kept on disk stretch by
+  stretch, written to the lake, digest (SHA-256) and profile of the result, one commit, database rows.
+
+Seconds begin after the imports. *CPU s* are those of all threads. *Peak* is the largest resident size of the whole process.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import json
 import os
 import resource
+import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from statistics import median
 from typing import Any
 
 COLUMNS = 30
 TRAINED = 5_000
 TREES = 50
+NAMES = [f"x{place}" for place in range(COLUMNS)]
 
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--way", choices=["prepare", *WAYS], help=argparse.SUPPRESS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
+    if options.way:
+        _one(options.way, options.rows)
+        return
+    with tempfile.TemporaryDirectory(prefix="batch-scoring-") as home:
         os.environ.update(
             MLOPS_HOME=home, DJANGO_SETTINGS_MODULE="mlops_site.settings", REDIS_URL=""
         )
-        sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-        import django
-        from django.core.management import call_command
+        _in_a_process("prepare", options.rows)
+        results: dict[str, list[Result]] = {way: [] for way in WAYS}
+        for _ in range(options.rounds):
+            for way in WAYS:
+                results[way].append(_in_a_process(way, options.rows))
+        report(options.rows, results)
 
-        django.setup()
-        call_command("migrate", verbosity=0)
-        measure(options.rows, options.rounds)
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How long one way took, how much of the processors, and how much memory its process had at most."""
+
+    seconds: float
+    cpu: float
+    peak: int
 
 
-def measure(rows: int, rounds: int) -> None:
-    """Make data and model, take turns, print a table."""
-    from django.conf import settings
-
-    version, model, onnx = _prepare(rows)
-    files = _files(version)
-    bare_one = []
-    bare_all = []
-    product = []
-    scored = []
-    peak = _Peak()
-    for _ in range(rounds):
-        bare_one.append(rows / _bare(files, onnx, 1))
-        bare_all.append(rows / _bare(files, onnx, settings.SCORING_THREADS))
-        with peak:
-            whole, scoring = _product(version, model)
-        product.append(rows / whole)
-        scored.append(rows / scoring)
-    middle = [sorted(one)[len(one) // 2] for one in (bare_one, bare_all, scored, product)]
-    print(f"{rows:,} rows × {COLUMNS}, forest of {TREES} trees, median of {rounds} rounds")
-    names = (
-        "onnxruntime, bare loop, 1 thread",
-        f"onnxruntime, bare loop, {settings.SCORING_THREADS} threads",
-        "product: read, check, score, keep",
-        "product: whole job, lake commit and profile included",
-    )
-    for name, speed in zip(names, middle, strict=True):
-        print(f"  {name:55s} {speed:12,.0f} rows/s   {speed / middle[1]:5.0%} of bare")
+def report(rows: int, results: dict[str, list[Result]]) -> None:
+    """Print a table of medians."""
+    rounds = len(results["bare"])
     print(
-        f"  resident memory while scoring, above the start of it: {peak.highest / 2**20:,.0f} MiB"
+        f"{rows:,} rows × {COLUMNS}, forest of {TREES} trees, median of {rounds} rounds, "
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     )
-    print(f"  peak of the whole process (generation included): {_rss() / 2**20:,.0f} MiB")
+    print(
+        f"{'':10} {'seconds':>8} {'rows/s':>10} {'of bare':>8} {'CPU s':>8} {'of bare':>8} {'peak MB':>8}"
+    )
+    bare_seconds = median(one.seconds for one in results["bare"])
+    bare_cpu = median(one.cpu for one in results["bare"])
+    for way, found in results.items():
+        seconds, cpu = median(one.seconds for one in found), median(one.cpu for one in found)
+        peak = max(one.peak for one in found)
+        print(
+            f"{way:10} {seconds:8.2f} {rows / seconds:10,.0f} {bare_seconds / seconds:8.0%} "
+            f"{cpu:8.2f} {bare_cpu / cpu:8.0%} {peak / 1e6:8.0f}"
+        )
 
 
-def _prepare(rows: int) -> tuple[Any, Any, bytes]:
+def _in_a_process(way: str, rows: int) -> Result:
+    command = [sys.executable, "-m", "benchmarks.batch_scoring", "--way", way, "--rows", str(rows)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Result(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def _one(way: str, rows: int) -> None:
+    """Run one way in this process, and print what it took as JSON."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    if way == "prepare":
+        call_command("migrate", verbosity=0)
+        _prepare(rows)
+        print(json.dumps({"seconds": 0.0, "cpu": 0.0, "peak": 0}))
+        return
+    work = WAYS[way]()
+    began, before = time.perf_counter(), time.process_time()
+    work()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak}))
+
+
+def _prepare(rows: int) -> None:
+    """Make the rows and the model."""
     import numpy as np
     import pyarrow as pa
     from django.contrib.auth.models import User
 
     from accounts.models import Project
     from accounts.principals import system_principal
-    from core.blobs import default_store
     from datasets.execution import create_ready_version, write_version
     from datasets.services import create_dataset
     from jobs import execution
@@ -96,13 +133,12 @@ def _prepare(rows: int) -> tuple[Any, Any, bytes]:
 
     User.objects.create_superuser("bench", password="bench")
     principal = system_principal(Project.objects.create(name="Bench", slug="bench"))
-    names = [f"x{place}" for place in range(COLUMNS)]
 
     def batches(count: int, *, target: bool) -> Any:
         rng = np.random.default_rng(1)
         for first in range(0, count, 65_536):
             block = rng.normal(size=(min(65_536, count - first), COLUMNS))
-            arrays = {name: block[:, place] for place, name in enumerate(names)}
+            arrays = {name: block[:, place] for place, name in enumerate(NAMES)}
             if target:
                 arrays["y"] = np.where(block[:, 0] * block[:, 1] + block[:, 2] > 0, "yes", "no")
             yield pa.RecordBatch.from_pydict({k: pa.array(v) for k, v in arrays.items()})
@@ -140,8 +176,7 @@ def _prepare(rows: int) -> tuple[Any, Any, bytes]:
     job.refresh_from_db()
     assert job.status == "succeeded", job.error_message
     model = ModelVersion.objects.get(pk=job.result["model_version"])
-    print(f"runtime: {model.runtime}")
-    return made[1], model, default_store().read(model.onnx_digest)
+    assert model.runtime == "onnx", model.runtime
 
 
 def _files(version: Any) -> list[str]:
@@ -152,92 +187,84 @@ def _files(version: Any) -> list[str]:
     return [path.removeprefix("file://") for path in table.file_uris()]
 
 
-def _bare(files: list[str], onnx: bytes, threads: int) -> float:
-    """Read row groups, stack them as float32, run; nothing is checked and nothing kept."""
+def _bare(threads: int, own_threads: int) -> Callable[[], None]:
+    """Return a loop over the rows with so many threads, each with so many threads of onnxruntime's own."""
     import numpy as np
     import onnxruntime
     import pyarrow.parquet as pq
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    names = [f"x{place}" for place in range(COLUMNS)]
+    from core.blobs import default_store
 
-    def score(place: tuple[str, int]) -> None:
-        path, group = place
-        table = pq.ParquetFile(path).read_row_group(group, columns=names)
-        block = np.column_stack([table[name].to_numpy() for name in names]).astype(np.float32)
-        session.run(None, {"rows": block})
+    version, model = _made()
+    files = _files(version)
+    onnx = default_store().read(model.onnx_digest)
 
-    began = time.perf_counter()
-    places = [
-        (path, group) for path in files for group in range(pq.ParquetFile(path).num_row_groups)
-    ]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(score, places))
-    return time.perf_counter() - began
+    def loop() -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = own_threads
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+
+        def score(place: tuple[str, int]) -> None:
+            path, group = place
+            table = pq.ParquetFile(path).read_row_group(group, columns=NAMES)
+            block = np.column_stack([table[name].to_numpy() for name in NAMES]).astype(np.float32)
+            session.run(None, {"rows": block})
+
+        places = [
+            (path, group) for path in files for group in range(pq.ParquetFile(path).num_row_groups)
+        ]
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(score, places))
+
+    return loop
 
 
-def _product(version: Any, model: Any) -> tuple[float, float]:
-    """Return the seconds of the whole job, and of reading, scoring and keeping alone."""
+def _product() -> Callable[[], None]:
+    """Return the job, queued and not yet claimed."""
+    for name in ("deltalake", "onnxruntime", "pyarrow.dataset", "skops.io"):
+        importlib.import_module(name)  # as the bare loop has its imports before
     from accounts.principals import system_principal
     from jobs import execution
     from serving import services
-    from serving.execution import scoring
 
-    spent: list[float] = []
-    genuine = scoring._score_all
-
-    def timed(*args: Any, **kwargs: Any) -> None:
-        began = time.perf_counter()
-        genuine(*args, **kwargs)
-        spent.append(time.perf_counter() - began)
-
-    scoring._score_all = timed
+    version, model = _made()
     asked = services.score_dataset_version(
         principal=system_principal(model.model.project),
         model_version=model,
         dataset_version=version,
     )
-    assert asked.job is not None
-    began = time.perf_counter()
-    claim = execution.claim(asked.job.pk, worker="bench")
-    assert claim is not None
-    execution.carry_out(claim)
-    whole = time.perf_counter() - began
-    scoring._score_all = genuine
-    asked.job.refresh_from_db()
-    assert asked.job.status == "succeeded", asked.job.error_message
-    return whole, spent[0]
+    job = asked.job
+    assert job is not None
+
+    def carry_out() -> None:
+        claim = execution.claim(job.pk, worker="bench")
+        assert claim is not None
+        execution.carry_out(claim)
+        job.refresh_from_db()
+        assert job.status == "succeeded", job.error_message
+
+    return carry_out
 
 
-def _rss() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _made() -> tuple[Any, Any]:
+    from datasets.models import DatasetVersion
+    from models_registry.models import ModelVersion
+
+    version = DatasetVersion.objects.get(dataset__name="rows")
+    return version, ModelVersion.objects.select_related("model__project").get()
 
 
-class _Peak:
-    """The highest resident memory above that of the beginning, looked at ten times a second."""
+def _threads() -> int:
+    from django.conf import settings
 
-    def __init__(self) -> None:
-        self.highest = 0
+    return int(settings.SCORING_THREADS)
 
-    def __enter__(self) -> None:
-        import psutil
 
-        self._stop = threading.Event()
-        process = psutil.Process()
-        start = process.memory_info().rss
-
-        def look() -> None:
-            while not self._stop.wait(0.1):
-                self.highest = max(self.highest, process.memory_info().rss - start)
-
-        self._thread = threading.Thread(target=look)
-        self._thread.start()
-
-    def __exit__(self, *args: object) -> None:
-        self._stop.set()
-        self._thread.join()
+WAYS: dict[str, Callable[[], Callable[[], None]]] = {
+    "bare": lambda: _bare(_threads(), 1),
+    "bare loop": lambda: _bare(1, _threads()),
+    "product": _product,
+}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from datasets.lake.quarantine import (
     quarantined,
     redact_put_aside,
 )
+from datasets.lake.stretches import Stretches
 from datasets.lake.tables import (
     add_columns,
     append,
@@ -37,7 +38,6 @@ from datasets.lake.versions import (
     pinned_size_bytes,
     preview,
     read_pinned,
-    read_stretch,
     read_table,
     remove_dataset,
     remove_table,
@@ -48,6 +48,7 @@ __all__ = [
     "QUARANTINE_KEY",
     "ROW_COLUMN",
     "LakeWrite",
+    "Stretches",
     "add_columns",
     "append",
     "compact",
@@ -71,7 +72,6 @@ __all__ = [
     "quarantine_path",
     "quarantined",
     "read_pinned",
-    "read_stretch",
     "read_table",
     "read_window",
     "redact_put_aside",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from pyarrow.fs import S3FileSystem
+    from pyarrow.fs import FileSystem, S3FileSystem
 
 _CONNECT_SECONDS = 5
 _REQUEST_SECONDS = 60
@@ -93,6 +93,16 @@ def is_object(path: str) -> bool:
 def storage_options(path: str) -> dict[str, str] | None:
     """Return the Delta engine's options for a table; None for one in a folder."""
     return object_storage().delta_options() if is_object(path) else None
+
+
+def folder_of(path: str) -> FileSystem:
+    """Return the folder of a table, local or in object storage, as a file system of its own."""
+    from pyarrow import fs
+
+    if is_object(path):
+        folder = path.partition("://")[2].strip("/")
+        return fs.SubTreeFileSystem(folder, object_storage().filesystem())
+    return fs.SubTreeFileSystem(path, fs.LocalFileSystem())
 
 
 def remove_folder(path: str) -> None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets.lake.feed import ROW_COLUMN
-from datasets.lake.object_storage import is_object, object_storage
+from datasets.lake.object_storage import folder_of
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -68,7 +68,7 @@ class Parts:
     def __init__(self, path: str, schema: pa.Schema, *, prefix: str) -> None:
         self._schema = schema
         self._prefix = prefix
-        self._files = _filesystem(path)
+        self._files = folder_of(path)
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
         self._writer: pq.ParquetWriter | None = None
@@ -167,16 +167,6 @@ class Parts:
             if info.base_name.startswith(self._prefix):
                 self._files.delete_file(info.path)
         self.parts = []
-
-
-def _filesystem(path: str) -> Any:
-    """Return the folder of a table as a file system of its own."""
-    from pyarrow import fs
-
-    if is_object(path):
-        folder = path.partition("://")[2].strip("/")
-        return fs.SubTreeFileSystem(folder, object_storage().filesystem())
-    return fs.SubTreeFileSystem(path, fs.LocalFileSystem())
 
 
 def _columns_of_few(table: pa.Table) -> list[str]:

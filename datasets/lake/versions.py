@@ -72,7 +72,7 @@ def read_table(version: DatasetVersion, columns: Sequence[str] | None = None) ->
     ColumnNotFound
         It has no column of that name.
     """
-    schema = _schema_of(version, columns)
+    schema = schema_of(version, columns)
     table = pa.Table.from_batches(list(iter_batches(version, columns)), schema=schema.to_arrow())
     if columns is None and table.num_rows != version.row_count:
         raise LakeCorrupt(
@@ -94,7 +94,7 @@ def iter_batches(
     VersionNotReady, ColumnNotFound
         As :func:`read_table`.
     """
-    schema = _schema_of(version, columns)
+    schema = schema_of(version, columns)
     path, pinned = dataset_path(version.dataset), version.delta_version
     assert pinned is not None
     yield from iter_pinned(path, pinned, schema, batch_rows=batch_rows)
@@ -116,7 +116,7 @@ def iter_pinned(
     statistics of ``__row__``. Only when stretches overlap (a table that was rewritten by somebody
     else) are all rows read at once and sorted.
     """
-    table = _open_pinned(path, delta_version)
+    table = open_pinned(path, delta_version)
     dataset = table.to_pyarrow_dataset()
     names = [ROW_COLUMN, *schema.names]
     target = schema.to_arrow()
@@ -180,9 +180,9 @@ def preview(version: DatasetVersion, *, offset: int, limit: int) -> pa.Table:
     VersionNotReady
         The version has no rows (yet).
     """
-    schema = _schema_of(version, None)
+    schema = schema_of(version, None)
     assert version.delta_version is not None
-    table = _open_pinned(dataset_path(version.dataset), version.delta_version)
+    table = open_pinned(dataset_path(version.dataset), version.delta_version)
     row = pc.field(ROW_COLUMN)
     found = table.to_pyarrow_dataset().to_table(
         columns=[ROW_COLUMN, *schema.names], filter=(row >= offset) & (row < offset + limit)
@@ -190,45 +190,15 @@ def preview(version: DatasetVersion, *, offset: int, limit: int) -> pa.Table:
     return found.sort_by(ROW_COLUMN).select(list(schema.names)).cast(schema.to_arrow())
 
 
-def read_stretch(
-    version: DatasetVersion,
-    columns: Sequence[str] | None = None,
-    *,
-    first_row: int,
-    row_count: int,
-) -> pa.Table:
-    """Return ``row_count`` rows of a version from row ``first_row`` on, in their order; fewer at its end.
-
-    Files and row groups that hold no such row are not read. Several threads may read at once.
-
-    Raises
-    ------
-    VersionNotReady, ColumnNotFound
-        As :func:`read_table`.
-    """
-    schema = _schema_of(version, columns)
-    assert version.delta_version is not None
-    table = _open_pinned(dataset_path(version.dataset), version.delta_version)
-    row = pc.field(ROW_COLUMN)
-    found = table.to_pyarrow_dataset().to_table(
-        columns=[ROW_COLUMN, *schema.names],
-        filter=(row >= first_row) & (row < first_row + row_count),
-    )
-    numbers = found[ROW_COLUMN].to_numpy()
-    if not (numbers[1:] > numbers[:-1]).all():
-        found = found.sort_by(ROW_COLUMN)
-    return found.select(list(schema.names)).cast(schema.to_arrow())
-
-
 def pinned_size_bytes(path: str, delta_version: int) -> int:
     """Return how many bytes the files of a pinned version have together."""
-    actions = pa.table(_open_pinned(path, delta_version).get_add_actions(flatten=True))
+    actions = pa.table(open_pinned(path, delta_version).get_add_actions(flatten=True))
     return int(pc.sum(actions["size_bytes"]).as_py() or 0)
 
 
 def pinned_row_count(path: str, delta_version: int) -> int:
     """Return how many rows a pinned version has, from the log alone."""
-    return int(_open_pinned(path, delta_version).count())
+    return int(open_pinned(path, delta_version).count())
 
 
 def highest_value(path: str, delta_version: int, column: str, *, from_row: int = 0) -> Any:
@@ -236,7 +206,7 @@ def highest_value(path: str, delta_version: int, column: str, *, from_row: int =
 
     Text is compared by its code points, as the filters of this package do.
     """
-    dataset = _open_pinned(path, delta_version).to_pyarrow_dataset()
+    dataset = open_pinned(path, delta_version).to_pyarrow_dataset()
     highest = None
     for batch in dataset.to_batches(columns=[column], filter=pc.field(ROW_COLUMN) >= from_row):
         found = pc.max(batch.column(0)).as_py()
@@ -273,14 +243,16 @@ def remove_table(path: str) -> None:
         shutil.rmtree(path)
 
 
-def _open_pinned(path: str, delta_version: int) -> DeltaTable:
+def open_pinned(path: str, delta_version: int) -> DeltaTable:
+    """Open a table at a version that must be there."""
     table = open_table(path, version=delta_version)
     if table is None:
         raise LakeCorrupt("The table of the dataset is gone.")
     return table
 
 
-def _schema_of(version: DatasetVersion, columns: Sequence[str] | None) -> Schema:
+def schema_of(version: DatasetVersion, columns: Sequence[str] | None) -> Schema:
+    """Return the columns of a version, all or those that are named, after a check that it has rows."""
     if version.delta_version is None or version.status not in ("ready", "archived"):
         raise VersionNotReady(f"{version} is {version.status}; it has no rows to read.")
     schema = Schema.from_dict(version.schema)

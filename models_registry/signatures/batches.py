@@ -113,7 +113,7 @@ def _complaints(
     if column.null_count and not field.nullable:
         nulls = column.is_null(nan_is_null=False).to_numpy(zero_copy_only=False)
         found.append((nulls, "null is not a value of this column"))
-    if values is not None and field.type == "number":
+    if values is not None and field.type == "number" and not _fits(values):
         with np.errstate(invalid="ignore"):
             found.append((np.abs(values) > _FLOAT32_MAX, "the number is too large"))
     if values is not None and field.type == "integer" and pa.types.is_floating(column.type):
@@ -123,6 +123,13 @@ def _complaints(
         outside = field.limits.misfits(column).to_numpy(zero_copy_only=False)
         found.append((outside, "the value is outside of the limits that the schema enforces"))
     return [(mask, reason) for mask, reason in found if mask.any()]
+
+
+def _fits(values: npt.NDArray[np.float64]) -> bool:
+    """Whether all numbers are there and none is too large: two looks that make no copy."""
+    if not len(values):
+        return True
+    return bool(values.min() >= -_FLOAT32_MAX and values.max() <= _FLOAT32_MAX)
 
 
 def _refuse(

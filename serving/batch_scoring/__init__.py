@@ -5,11 +5,11 @@
 """
 
 from serving.batch_scoring.answers import AnswerTable
-from serving.batch_scoring.shards import Shard, ShardFolder, shards_of
+from serving.batch_scoring.shards import SHARD_ROWS, Shard, ShardFolder
 
 __all__ = [
+    "SHARD_ROWS",
     "AnswerTable",
     "Shard",
     "ShardFolder",
-    "shards_of",
 ]

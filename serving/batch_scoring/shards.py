@@ -1,4 +1,4 @@
-"""What is scored so far, on disk: one Parquet file for each stretch of rows.
+"""What is scored so far, on disk: one Arrow file for each stretch of rows.
 
 A file has its name only when it is complete, so whatever has a name is never scored again.
 """
@@ -8,18 +8,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-#: As many rows as the lake puts into a row group, so that a stretch is read without its neighbours.
+#: As many rows as the lake puts into a row group, or a few more.
 SHARD_ROWS = 131_072
 
 _PLAN = "plan.json"
+_WRITTEN = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,6 @@ class Shard:
     number: int
     first_row: int
     row_count: int
-
-
-def shards_of(row_count: int, *, shard_rows: int = SHARD_ROWS) -> list[Shard]:
-    """Return the stretches that cover a version.
-
-    Examples
-    --------
-    >>> [(one.first_row, one.row_count) for one in shards_of(5, shard_rows=2)]
-    [(0, 2), (2, 2), (4, 1)]
-    """
-    return [
-        Shard(number, first, min(shard_rows, row_count - first))
-        for number, first in enumerate(range(0, row_count, shard_rows))
-    ]
 
 
 class ShardFolder:
@@ -69,25 +55,29 @@ class ShardFolder:
         """Whether a shard is scored already."""
         return self._file(shard).exists()
 
-    def write(self, shard: Shard, table: pa.Table) -> None:
+    def write(self, shard: Shard, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
         """Keep a scored shard: all of it, or nothing."""
         target = self._file(shard)
         waiting = target.with_suffix(".part")
-        pq.write_table(table, waiting, compression="lz4", row_group_size=SHARD_ROWS)
-        with waiting.open("rb") as written:
-            os.fsync(written.fileno())
+        with waiting.open("wb") as file:
+            with pa.ipc.new_stream(file, schema, options=_WRITTEN) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+            file.flush()
+            os.fsync(file.fileno())
         waiting.replace(target)
 
     def read(self, shard: Shard) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a scored shard."""
-        yield from pq.read_table(self._file(shard)).to_batches()
+        with self._file(shard).open("rb") as file, pa.ipc.open_stream(file) as reader:
+            yield from reader
 
     def remove(self) -> None:
         """Throw all shards away."""
         shutil.rmtree(self._path, ignore_errors=True)
 
     def _file(self, shard: Shard) -> Path:
-        return self._path / f"{shard.number:06d}.parquet"
+        return self._path / f"{shard.number:06d}.arrow"
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -1,8 +1,8 @@
 """The job that scores all rows of a dataset version.
 
-Stretches of rows are read, scored and kept on disk one by one, a few at the same time; once all are there, they
-become one new dataset version in one commit to the lake. An attempt that dies leaves its finished stretches to
-the next one, and the commit carries the job's id, so that it happens once.
+Stretches of rows are read, scored and kept on disk one by one, a few at the same time. Beside that they are written
+to the lake in their order, and once all are there, they become one new dataset version in one commit. An attempt
+that dies leaves its finished stretches to the next one, and the commit carries the job's id, so that it happens once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,7 @@ from jobs.models import Job, JobStatus
 from models_registry.loading import load_version
 from models_registry.runtimes import Runtime
 from models_registry.signatures import Signature, missing_inputs, read_rows
-from serving.batch_scoring import (
-    AnswerTable,
-    Shard,
-    ShardFolder,
-    shards_of,
-)
+from serving.batch_scoring import SHARD_ROWS, AnswerTable, Shard, ShardFolder
 from serving.errors import ColumnsDoNotFit
 from serving.models import BatchScoring
 
@@ -42,7 +37,6 @@ from serving.models import BatchScoring
 BATCH_ROWS = 16_384
 _SCORING_SHARE = 0.8
 _ABANDONED_SECONDS = 7 * 24 * 3600.0
-_TELL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +48,20 @@ class _Work:
     runtime: Runtime
     answers: AnswerTable
     folder: ShardFolder
-    columns: tuple[str, ...]
+    rows: lake.Stretches
+    shards: tuple[Shard, ...]
 
     def score(self, shard: Shard) -> None:
         """Read a stretch, score it, keep it."""
-        rows = lake.read_stretch(
-            self.scoring.dataset_version,
-            self.columns,
-            first_row=shard.first_row,
-            row_count=shard.row_count,
-        )
-        done: list[pa.RecordBatch] = []
+        self.folder.write(shard, self.answers.schema.to_arrow(), self._answered(shard))
+
+    def _answered(self, shard: Shard) -> Iterator[pa.RecordBatch]:
         first_row = shard.first_row
-        for batch in rows.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
+        for batch in self.rows.batches(first_row, shard.row_count, batch_rows=BATCH_ROWS):
             read = read_rows(self.signature, batch)
             scores = self.runtime.predict(read.columns)
-            done.append(self.answers.batch(batch, read, scores, first_row=first_row))
+            yield self.answers.batch(batch, read, scores, first_row=first_row)
             first_row += batch.num_rows
-        self.folder.write(shard, pa.Table.from_batches(done))
 
 
 def score_batch(context: JobContext) -> Conclude:
@@ -87,16 +77,10 @@ def score_batch(context: JobContext) -> Conclude:
     require_use(context.principal, scoring.dataset_version.dataset, Use.READ)
     context.progress(0.01, "loading the model")
     work = _prepare(scoring, context)
-    shards = shards_of(scoring.dataset_version.row_count or 0)
-    missing = [shard for shard in shards if not work.folder.has(shard)]
-    if len(missing) < len(shards):
-        context.log(f"{len(shards) - len(missing)} of {len(shards)} stretches were scored before")
-    _score_all(context, work, missing, total=len(shards))
-    counted = _Refused(work.answers.problem)
-    written = _write(context, work, shards, counted)
+    written, refused = _score_and_write(context, work)
 
     def conclude() -> Mapping[str, Any]:
-        return _record(context, scoring, written, rows_refused=counted.rows, folder=work.folder)
+        return _record(context, scoring, written, rows_refused=refused, folder=work.folder)
 
     return conclude
 
@@ -118,83 +102,119 @@ def _prepare(scoring: BatchScoring, context: JobContext) -> _Work:
     kept = [c.name for c in schema if keeps_all or c.role is Role.IDENTIFIER]
     answers = AnswerTable.of(signature, schema.select(kept), version_number=version.number)
     runtime = load_version(version)
+    columns = list(dict.fromkeys([*kept, *signature.names]))
+    rows = lake.Stretches(scoring.dataset_version, columns)
+    stretches = rows.cut(SHARD_ROWS)
     plan = {
         "model_version": version.pk,
         "artifact": version.artifact_digest,
         "runtime": version.runtime,
         "rows": scoring.dataset_version.sha256,
         "columns": [(column.name, column.type.value) for column in answers.schema],
+        "stretches": stretches,
     }
     folder = ShardFolder(Path(settings.SCORING_ROOT) / str(context.job_id), plan)
-    columns = tuple(dict.fromkeys([*kept, *signature.names]))
-    return _Work(scoring, signature, runtime, answers, folder, columns)
+    shards = tuple(Shard(number, *stretch) for number, stretch in enumerate(stretches))
+    return _Work(scoring, signature, runtime, answers, folder, rows, shards)
 
 
-def _score_all(context: JobContext, work: _Work, missing: list[Shard], *, total: int) -> None:
-    """Score the stretches that are missing, as many at once as there are threads."""
-    threads = 1 if work.runtime.name == "native" else max(1, settings.SCORING_THREADS)
-    done = total - len(missing)
-    waiting = iter(missing)
-    running: set[Future[None]] = set()
-    with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
-        try:
-            while True:
-                while len(running) < threads and (shard := next(waiting, None)) is not None:
-                    running.add(pool.submit(work.score, shard))
-                if not running:
-                    return
-                finished, running = wait(running, _TELL_SECONDS, return_when=FIRST_COMPLETED)
-                for one in finished:
-                    one.result()
-                done += len(finished)
-                said = f"{done} of {total} stretches"
-                context.progress(_SCORING_SHARE * done / total, "scoring", said)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+class _Scored:
+    """The scored rows in their order, as fast as they come about; some stretches are scored at the same time.
 
+    Attributes
+    ----------
+    rows_refused
+        How many of the rows that passed by have no answer.
+    """
 
-class _Refused:
-    """Counts the rows without an answer while they pass by."""
+    def __init__(self, work: _Work, pool: ThreadPoolExecutor) -> None:
+        self._work = work
+        self._pool = pool
+        self._running = {
+            shard.number: pool.submit(work.score, shard)
+            for shard in work.shards
+            if not work.folder.has(shard)
+        }
+        self.were_scored_before = len(work.shards) - len(self._running)
+        self.rows_refused = 0
+        self._read = 0
 
-    def __init__(self, column: str) -> None:
-        self._column = column
-        self.rows = 0
+    @property
+    def scored(self) -> int:
+        """How many stretches are scored."""
+        return self.were_scored_before + sum(one.done() for one in self._running.values())
 
-    def count(self, batch: pa.RecordBatch) -> None:
-        self.rows += batch.num_rows - batch.column(self._column).null_count
+    @property
+    def progress(self) -> float:
+        """The share of the work that is done."""
+        done = _SCORING_SHARE * self.scored + (1 - _SCORING_SHARE) * self._read
+        return done / len(self._work.shards)
 
+    @property
+    def was_read(self) -> bool:
+        """Whether all rows have passed by."""
+        return self._read == len(self._work.shards)
 
-def _write(
-    context: JobContext, work: _Work, shards: list[Shard], refused: _Refused
-) -> WrittenVersion:
-    """Write all stretches to the lake in one commit, once for the job."""
-    read = 0
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal read
-        read, refused.rows = 0, 0
-        for shard in shards:
-            for batch in work.folder.read(shard):
-                refused.count(batch)
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield all rows; waits for those that are not scored yet."""
+        self._read = self.rows_refused = 0
+        for shard in self._work.shards:
+            if shard.number in self._running:
+                self._running[shard.number].result()
+            for batch in self._work.folder.read(shard):
+                problems = batch.column(self._work.answers.problem)
+                self.rows_refused += batch.num_rows - problems.null_count
                 yield batch
-            read += 1
+            self._read += 1
 
-    def tell(fraction: float, stage: str) -> None:
-        share = max(fraction, read / len(shards))
-        context.progress(_SCORING_SHARE + (0.99 - _SCORING_SHARE) * share, stage)
+    def raise_failure(self) -> None:
+        """Raise what made a stretch fail, if one did."""
+        for one in self._running.values():
+            if one.done() and not one.cancelled():
+                one.result()
 
-    written = write_version(
-        dataset=work.scoring.output_dataset,
-        table_or_batches=batches,
-        transaction_id=f"batch-scoring:{context.job_id}",
-        schema=work.answers.schema,
-        progress=tell,
-    )
-    if not read:  # an earlier attempt wrote them, and did not live to tell
-        for batch in batches():
-            del batch
-    return written
+    def stop(self) -> None:
+        """Begin no further stretch, and wait for those that are being scored."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _score_and_write(context: JobContext, work: _Work) -> tuple[WrittenVersion, int]:
+    """Score the stretches that are missing, and write all of them to the lake in one commit, once for the job.
+
+    Returns
+    -------
+    tuple
+        What was written, and the number of rows without an answer.
+    """
+    total = len(work.shards)
+    threads = 1 if work.runtime.name == "native" else max(1, settings.SCORING_THREADS)
+    with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
+        scored = _Scored(work, pool)
+        if scored.were_scored_before:
+            context.log(f"{scored.were_scored_before} of {total} stretches were scored before")
+
+        def tell(fraction: float, stage: str) -> None:
+            scored.raise_failure()
+            said = "scoring" if scored.scored < total else stage
+            share = 0.99 * max(scored.progress, 0.0 if scored.scored < total else fraction)
+            context.progress(share, said, f"{scored.scored} of {total} stretches")
+
+        try:
+            written = write_version(
+                dataset=work.scoring.output_dataset,
+                table_or_batches=scored.batches,
+                transaction_id=f"batch-scoring:{context.job_id}",
+                schema=work.answers.schema,
+                progress=tell,
+            )
+            if not scored.was_read:  # an earlier attempt wrote them, and did not live to tell
+                for batch in scored.batches():
+                    del batch
+        except BaseException:
+            scored.stop()
+            scored.raise_failure()  # rather than what came of it
+            raise
+        return written, scored.rows_refused
 
 
 def _record(

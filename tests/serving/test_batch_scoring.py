@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,18 @@ from core.errors import DomainError
 from datasets import lake
 from datasets.errors import DatasetNotShared
 from datasets.execution import create_ready_version, write_version
+from datasets.lake import parts
 from datasets.models import DatasetVersion
 from datasets.selectors.retention import uses_of_versions
 from datasets.services import create_dataset
 from jobs import execution as job_execution
+from jobs.errors import JobCancelled
 from jobs.execution import handlers
 from jobs.models import Job
 from models_registry.loading import load_version
 from models_registry.services import quarantine
 from serving import services
-from serving.batch_scoring import ShardFolder, shards_of
+from serving.batch_scoring import Shard, ShardFolder
 from serving.errors import ColumnsDoNotFit, ModelNotUsable, OutputRefused
 from serving.execution import scoring as execution
 from serving.models import BatchScoring
@@ -45,7 +48,11 @@ def store(principal: Principal, name: str = "people", **changes: Any) -> Dataset
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.add_column(0, "person_id", pa.array(np.arange(len(frame)) + 1000))
     dataset = create_dataset(principal=principal, name=name)
-    written = write_version(dataset=dataset, table_or_batches=table, transaction_id=name)
+    written = write_version(
+        dataset=dataset,
+        table_or_batches=table.to_batches(max_chunksize=SMALL),
+        transaction_id=name,
+    )
     with transaction.atomic():
         return create_ready_version(
             principal=principal,
@@ -59,8 +66,9 @@ def store(principal: Principal, name: str = "people", **changes: Any) -> Dataset
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut versions into stretches of a few rows."""
-    monkeypatch.setattr(execution, "shards_of", lambda rows: shards_of(rows, shard_rows=SMALL))
+    """Write row groups of a few rows, and score each by itself."""
+    monkeypatch.setattr(parts, "ROW_GROUP_ROWS", SMALL)
+    monkeypatch.setattr(execution, "SHARD_ROWS", SMALL)
 
 
 def scored(scoring: BatchScoring, run_job: Run) -> pa.Table:
@@ -158,7 +166,10 @@ def test_rows_that_do_not_fit_have_no_answer_and_say_why(
 
 @pytest.mark.usefixtures("small_shards")
 def test_a_second_attempt_scores_only_what_is_missing(
-    principal_as: Callable[[Role], Principal], run_job: Run, monkeypatch: pytest.MonkeyPatch
+    principal_as: Callable[[Role], Principal],
+    run_job: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> None:
     principal = principal_as(Role.ADMIN)
     scoring = services.score_dataset_version(
@@ -166,27 +177,72 @@ def test_a_second_attempt_scores_only_what_is_missing(
     )
     assert scoring.job is not None
     read: list[int] = []
-    genuine = lake.read_stretch
+    genuine = lake.Stretches.batches
 
-    def reads(*args: Any, first_row: int, **kwargs: Any) -> pa.Table:
+    def reads(rows: lake.Stretches, first_row: int, *args: Any, **kwargs: Any) -> Any:
         read.append(first_row)
         if len(read) == 3:
             raise KeyboardInterrupt  # as sudden as a kill: nothing of ours handles it
-        return genuine(*args, first_row=first_row, **kwargs)
+        return genuine(rows, first_row, *args, **kwargs)
 
-    monkeypatch.setattr(lake, "read_stretch", reads)
+    monkeypatch.setattr(lake.Stretches, "batches", reads)
     monkeypatch.setattr("django.conf.settings.SCORING_THREADS", 1)
     first = job_execution.claim(scoring.job.pk, worker="one")
     assert first is not None
     with pytest.raises(KeyboardInterrupt):
         job_execution.carry_out(first)
+    assert lake.table_version(lake.dataset_path(scoring.output_dataset)) is None
+    files = (Path(settings.SCORING_ROOT) / str(scoring.job.pk)).glob("*.arrow")
+    kept = {SMALL * int(one.stem) for one in files}
+    assert {0, 64} <= kept
+    assert 128 not in kept
+    read.clear()
+    read.extend([-1] * 3)
     job_execution.put_back(first, reason="killed")
     done = run_job(scoring.job)
     assert done.status == "succeeded", done.error_message
-    assert read == [0, 64, 128, 128, 192, 256, 320, 384]
+    assert sorted(read[3:]) == sorted(set(range(0, 400, SMALL)) - kept)
     scoring.refresh_from_db()
     assert scoring.output_version is not None
     assert lake.read_table(scoring.output_version)["source_row"].to_pylist() == list(range(400))
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_cancel_while_rows_are_scored_leaves_the_lake_as_it_was(
+    principal_as: Callable[[Role], Principal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    scoring = services.score_dataset_version(
+        principal=principal, model_version=register(principal), dataset_version=store(principal)
+    )
+    assert scoring.job is not None
+    genuine = lake.Stretches.batches
+
+    def slowly(rows: lake.Stretches, first_row: int, *args: Any, **kwargs: Any) -> Any:
+        if first_row == 2 * SMALL:
+            asked.wait(30)
+        return genuine(rows, first_row, *args, **kwargs)
+
+    def progress(context: Any, fraction: float, *said: str) -> None:
+        told.append(fraction)
+        if said[1:] and said[1].startswith("2 of 7"):
+            asked.set()
+            raise JobCancelled
+
+    asked = threading.Event()
+    told: list[float] = []
+    monkeypatch.setattr(lake.Stretches, "batches", slowly)
+    monkeypatch.setattr("jobs.execution.JobContext.progress", progress)
+    monkeypatch.setattr("django.conf.settings.SCORING_THREADS", 1)
+    claim = job_execution.claim(scoring.job.pk, worker="one")
+    assert claim is not None
+    job_execution.carry_out(claim)
+    scoring.job.refresh_from_db()
+    assert scoring.job.status == "cancelled"
+    assert told == sorted(told)
+    output = Path(lake.dataset_path(scoring.output_dataset))
+    assert not list(output.rglob("*.parquet"))
+    assert lake.table_version(str(output)) is None
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -244,8 +300,11 @@ def test_a_cancelled_scoring_throws_its_shards_away(
 
 
 def test_shards_of_another_plan_are_thrown_away(tmp_path: Path) -> None:
-    (shard,) = shards_of(2)
-    ShardFolder(tmp_path / "one", {"model": 1}).write(shard, pa.table({"a": [1, 2]}))
+    shard = Shard(0, 0, 2)
+    rows = pa.table({"a": [1, 2]})
+    folder = ShardFolder(tmp_path / "one", {"model": 1})
+    folder.write(shard, rows.schema, rows.to_batches())
+    assert pa.Table.from_batches(folder.read(shard)).equals(rows)
     assert ShardFolder(tmp_path / "one", {"model": 1}).has(shard)
     assert not ShardFolder(tmp_path / "one", {"model": 2}).has(shard)
 
