@@ -12,7 +12,7 @@ from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable
 from datasets.lake.object_storage import is_object, storage_options
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, WriterProperties
 
 _ATTEMPTS = 8
 _KEEP_HOURS = 7 * 24
@@ -98,6 +98,7 @@ def append(
     *,
     transaction: tuple[str, int],
     partition_by: Sequence[str] | None = None,
+    row_group_rows: int | None = None,
 ) -> int:
     """Append rows exactly once per transaction; create the table when there is none.
 
@@ -112,6 +113,8 @@ def append(
         has that number (or a later one) for the name already, nothing is written.
     partition_by
         Columns to partition a new table by.
+    row_group_rows
+        The most rows of a row group, which is what a filter reads or leaves out; the engine's choice, when absent.
 
     Returns
     -------
@@ -138,6 +141,7 @@ def append(
                 target,
                 table,
                 mode="append",
+                writer_properties=_properties(row_group_rows),
                 commit_properties=CommitProperties(app_transactions=[Transaction(name, number)]),
             )
         except CommitFailedError as error:
@@ -184,7 +188,7 @@ def transaction_number(path: str, name: str) -> int | None:
     return None if number is None else int(number)
 
 
-def compact(path: str, *, keep_hours: int = _KEEP_HOURS) -> None:
+def compact(path: str, *, keep_hours: int = _KEEP_HOURS, row_group_rows: int | None = None) -> None:
     """Put the small files of a table together; remove files that no recent version needs.
 
     A writer that commits at the same time wins; what was put together then is tried again next time.
@@ -193,6 +197,8 @@ def compact(path: str, *, keep_hours: int = _KEEP_HOURS) -> None:
     ----------
     keep_hours
         How long files that were put together into others are kept, for those who read an older version.
+    row_group_rows
+        As for :func:`append`. Rows keep the order in which they were appended.
     """
     from deltalake.exceptions import CommitFailedError
 
@@ -200,10 +206,18 @@ def compact(path: str, *, keep_hours: int = _KEEP_HOURS) -> None:
     if table is None:
         return
     try:
-        table.optimize.compact()
+        table.optimize.compact(writer_properties=_properties(row_group_rows))
     except CommitFailedError:
         return
     table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+
+
+def _properties(row_group_rows: int | None) -> WriterProperties | None:
+    from deltalake import WriterProperties
+
+    if row_group_rows is None:
+        return None
+    return WriterProperties(max_row_group_size=row_group_rows)
 
 
 def delete_rows(path: str, predicate: str) -> int:

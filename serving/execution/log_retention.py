@@ -13,12 +13,11 @@ from datasets import lake
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job
 from jobs.services import enqueue
+from serving.execution.shipping import put_together
 from serving.models import Endpoint
 from serving.selectors.predictions import failures_path, log_path
 
 KIND = "prediction_retention"
-#: Files without a row are kept for those who are reading them.
-_KEEP_HOURS = 2
 
 
 def apply_log_retention(context: JobContext) -> Conclude:
@@ -41,7 +40,7 @@ def apply_log_retention(context: JobContext) -> Conclude:
         deleted[endpoint.name] = gone
         context.progress(0.9 * len(deleted) / max(1, endpoints.count()), "deleting")
     for path in paths:
-        lake.compact(path, keep_hours=_KEEP_HOURS)
+        put_together(path)
 
     def conclude() -> Mapping[str, Any]:
         return {"deleted": deleted}

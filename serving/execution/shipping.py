@@ -14,20 +14,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
+
 from datasets import lake
 from serving.prediction_log import WriterFolder, closed_segments, writer_folders
 from serving.prediction_log.failures import FAILURE_SCHEMA
 from serving.prediction_log.packs import Pack, PackReader
-from serving.prediction_log.table import PARTITION_BY, SCHEMA
+from serving.prediction_log.table import PARTITION_BY, ROW_GROUP_ROWS, SCHEMA
 from serving.selectors.predictions import failures_path, log_path
 
 logger = logging.getLogger(__name__)
 
 #: After so many commits to a table its small files are put together; also after a shipper's first.
-_COMPACT_AFTER_COMMITS = 60
+COMPACT_AFTER_COMMITS = 60
 #: Files that were put together, and entries of the table's log, are kept for those who are reading them.
 _KEEP_HOURS = 2
-_CONFIGURATION = {"delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours"}
+CONFIGURATION = {"delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours"}
+
+
+def put_together(path: str) -> None:
+    """Put the small files of a log's table together."""
+    lake.compact(path, keep_hours=_KEEP_HOURS, row_group_rows=ROW_GROUP_ROWS)
+
+
+def put(path: str, rows: pa.Table, transaction: tuple[str, int]) -> None:
+    """Append rows to a log's table, once per transaction (a writer and the number of its last segment)."""
+    lake.append(
+        path,
+        rows,
+        transaction=transaction,
+        partition_by=PARTITION_BY,
+        row_group_rows=ROW_GROUP_ROWS,
+    )
 
 
 @contextmanager
@@ -122,12 +140,11 @@ class Shipper:
             return
         if project_id not in self._failures_ready:
             lake.ensure_table(
-                path, FAILURE_SCHEMA, partition_by=PARTITION_BY, configuration=_CONFIGURATION
+                path, FAILURE_SCHEMA, partition_by=PARTITION_BY, configuration=CONFIGURATION
             )
-            lake.compact(path, keep_hours=_KEEP_HOURS)
+            put_together(path)
             self._failures_ready.add(project_id)
-        transaction = (pack.writer, pack.last_number)
-        lake.append(path, rows, transaction=transaction, partition_by=PARTITION_BY)
+        put(path, rows, (pack.writer, pack.last_number))
 
     def _ship_project(self, project_id: int, pack: Pack) -> int:
         self._ship_failures(project_id, pack)
@@ -137,21 +154,20 @@ class Shipper:
         if not rows.num_rows:
             return 0
         if project_id not in self._commits:
-            lake.ensure_table(path, SCHEMA, partition_by=PARTITION_BY, configuration=_CONFIGURATION)
+            lake.ensure_table(path, SCHEMA, partition_by=PARTITION_BY, configuration=CONFIGURATION)
             lake.add_columns(path, SCHEMA)
-            self._commits[project_id] = _COMPACT_AFTER_COMMITS
-        transaction = (pack.writer, pack.last_number)
-        lake.append(path, rows, transaction=transaction, partition_by=PARTITION_BY)
+            self._commits[project_id] = COMPACT_AFTER_COMMITS
+        put(path, rows, (pack.writer, pack.last_number))
         self._commits[project_id] += 1
         return int(rows.num_rows)
 
     def _tidy(self) -> None:
         """Put together the small files of tables that have many; when that fails, they stay small."""
         for project_id, commits in self._commits.items():
-            if commits < _COMPACT_AFTER_COMMITS or self._should_stop():
+            if commits < COMPACT_AFTER_COMMITS or self._should_stop():
                 continue
             self._commits[project_id] = 0
             try:
-                lake.compact(log_path(project_id), keep_hours=_KEEP_HOURS)
+                put_together(log_path(project_id))
             except Exception:
                 logger.exception("the small files of project %s's log stay small", project_id)

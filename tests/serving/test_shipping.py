@@ -9,9 +9,12 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 from django.db import connection
 
@@ -304,7 +307,7 @@ def test_a_shipper_that_shall_stop_leaves_the_rest_for_later(root: Path) -> None
 def test_small_files_are_put_together(
     writer: SegmentWriter, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipping, "_COMPACT_AFTER_COMMITS", 3)
+    monkeypatch.setattr(shipping, "COMPACT_AFTER_COMMITS", 3)
     shipper = Shipper(root)
     requests = [logged_request() for _ in range(4)]
     files = []
@@ -317,6 +320,30 @@ def test_small_files_are_put_together(
         files.append(len(table.file_uris()))
     assert files == [1, 2, 3, 1]
     assert shipped_ids() == ids_of(*requests)
+
+
+def test_row_groups_stay_small_and_each_holds_a_stretch_of_time(
+    writer: SegmentWriter, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "COMPACT_AFTER_COMMITS", 2)
+    monkeypatch.setattr(shipping, "ROW_GROUP_ROWS", 3)
+    shipper = Shipper(root)
+    for _ in range(3):
+        writer.append(encode_request(logged_request(5)))
+        writer.rotate()
+        shipper.ship()
+    table = lake.open_table(log_path(PROJECT))
+    assert table is not None
+    (file,) = [unquote(one).removeprefix("file://") for one in table.file_uris()]
+    metadata = pq.ParquetFile(file).metadata
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    assert max(group.num_rows for group in groups) == 3
+    assert sum(group.num_rows for group in groups) == 15
+    at = metadata.schema.to_arrow_schema().names.index("at")
+    moments = sorted(
+        (one.min, one.max) for one in (group.column(at).statistics for group in groups)
+    )
+    assert all(before[1] <= after[0] for before, after in pairwise(moments)), "they overlap"
 
 
 _WRITE_AND_DIE = """
