@@ -212,12 +212,11 @@ def compact(path: str, *, keep_hours: int = _KEEP_HOURS, row_group_rows: int | N
     table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
 
 
-def _properties(row_group_rows: int | None) -> WriterProperties | None:
+def _properties(row_group_rows: int | None) -> WriterProperties:
+    """Return how files are written: but for the row groups, as the engine does it by itself."""
     from deltalake import WriterProperties
 
-    if row_group_rows is None:
-        return None
-    return WriterProperties(max_row_group_size=row_group_rows)
+    return WriterProperties(compression="SNAPPY", max_row_group_size=row_group_rows)
 
 
 def delete_rows(path: str, predicate: str) -> int:
