@@ -11,6 +11,17 @@ from accounts.models import AuditEvent
 from accounts.principals import Principal
 
 
+def apply_changes(row: models.Model, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Set what differs on a row, without saving it; return before and after, as :func:`record` takes them."""
+    changes: dict[str, list[Any]] = {}
+    for name, value in wanted.items():
+        before = getattr(row, name)
+        if value != before:
+            changes[name] = [before, value]
+            setattr(row, name, value)
+    return changes
+
+
 def record(
     *,
     principal: Principal,

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from jobs.schedule import PERIODS, Crontab, Interval, Schedule
+
+
+class Scheduled(Protocol):
+    """A row beside which a schedule may be kept."""
+
+    schedule: Any
+
+    def save(self, *, update_fields: list[str]) -> None:
+        """Write some of its fields."""
 
 
 def schedule_of(row: PeriodicTask | None) -> Schedule | None:
@@ -74,6 +83,28 @@ def store_schedule(
         setattr(row, attribute, value)
     row.save()
     return row
+
+
+def keep_schedule(owner: Scheduled, schedule: Schedule | None, **particulars: Any) -> None:
+    """Let the schedule row of an owner say what ``schedule`` says; without one, the row goes.
+
+    Parameters
+    ----------
+    owner
+        A row with a nullable ``schedule``; it is saved where that changes.
+    particulars
+        As :func:`store_schedule` takes them.
+    """
+    row = owner.schedule
+    if schedule is not None:
+        stored = store_schedule(row, schedule, **particulars)
+        if row is None:
+            owner.schedule = stored
+            owner.save(update_fields=["schedule"])
+    elif row is not None:
+        owner.schedule = None
+        owner.save(update_fields=["schedule"])
+        row.delete()
 
 
 def wake_schedule(row: PeriodicTask | None, *, enabled: bool) -> None:

@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 
 from accounts.admin_access import ProjectAdminMixin
 from accounts.admin_asking import AskingAdminMixin, Done, Question
+from accounts.admin_reports import ReportPageMixin
 from accounts.policy import Permission
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from monitoring import services
@@ -165,7 +166,7 @@ class AlertAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
 
 
 @admin.register(DriftReport)
-class DriftReportAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+class DriftReportAdmin(ReadOnlyAdminMixin, ReportPageMixin, ModelAdmin):
     """Windows of traffic compared with the training reference."""
 
     project_lookup = "endpoint__project"
@@ -202,17 +203,9 @@ class DriftReportAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
         visible: QuerySet[DriftReport] = super().get_queryset(request)
         return drift_reports().filter(pk__in=visible.order_by().values("pk"))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def report_context(self, request: HttpRequest, row: DriftReport) -> dict[str, Any]:
         """Put the readable report before the particulars."""
-        report = self.get_queryset(request).filter(pk=object_id).first()
-        context = {**(extra_context or {}), "page": page_of(report) if report else None}
-        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+        return {"page": page_of(row)}
 
     @display(description="Verdict")
     def outcome(self, report: DriftReport) -> SafeString:

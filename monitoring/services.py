@@ -227,11 +227,7 @@ def change_policy(
     complaints = _complaints(terms)
     if complaints:
         raise Invalid("The policy cannot be as asked for.", errors=complaints)
-    changes: dict[str, list[Any]] = {}
-    for name, value in terms.items():
-        if getattr(locked, name) != value:
-            changes[name] = [getattr(locked, name), value]
-            setattr(locked, name, value)
+    changes = audit.apply_changes(locked, terms)
     locked.save()
     audit.record(
         principal=principal,

@@ -19,8 +19,8 @@ from django.utils.text import Truncator
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.admin_access import ProjectAdminMixin
 from accounts.admin_asking import AskingAdminMixin, Done, Question
+from accounts.admin_reports import ReportPageMixin
 from accounts.policy import Permission
 from accounts.selectors import in_visible_projects
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
@@ -251,7 +251,7 @@ class RetrainPolicyAdmin(AskingAdminMixin, ModelAdmin):
 
 
 @admin.register(RetrainDecision)
-class RetrainDecisionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
+class RetrainDecisionAdmin(ReadOnlyAdminMixin, ReportPageMixin, ModelAdmin):
     """What came of retrainings, newest first, each with its evidence."""
 
     project_lookup = "policy__endpoint__project"
@@ -289,17 +289,9 @@ class RetrainDecisionAdmin(ReadOnlyAdminMixin, ProjectAdminMixin, ModelAdmin):
         visible: QuerySet[RetrainDecision] = super().get_queryset(request)
         return selectors.decisions().filter(pk__in=visible.order_by().values("pk"))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def report_context(self, request: HttpRequest, row: RetrainDecision) -> dict[str, Any]:
         """Put the readable report before the particulars."""
-        decision = self.get_queryset(request).filter(pk=object_id).first()
-        context = {**(extra_context or {}), "report": report_of(decision) if decision else None}
-        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+        return {"report": report_of(row)}
 
     @display(description="Endpoint")
     def endpoint(self, decision: RetrainDecision) -> str:

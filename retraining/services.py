@@ -14,7 +14,7 @@ from accounts.principals import Principal
 from core.errors import Invalid, NotFound
 from jobs.models import Job
 from jobs.schedule import Schedule
-from jobs.schedules import schedule_of, store_schedule, wake_schedule
+from jobs.schedules import keep_schedule, schedule_of, wake_schedule
 from models_registry.models import Task
 from monitoring.models import Alert
 from retraining import execution, selectors
@@ -255,22 +255,13 @@ def _lock(principal: Principal, policy: RetrainPolicy) -> RetrainPolicy:
 
 def _store_schedule(policy: RetrainPolicy, schedule: Schedule | None) -> None:
     """Let the policy's row of django-celery-beat say what ``schedule`` says."""
-    row = policy.schedule
-    if schedule is not None:
-        stored = store_schedule(
-            row,
-            schedule,
-            name=f"retrain {policy.endpoint.name} (policy {policy.pk})",
-            task=SCHEDULE_TASK,
-            arguments=[policy.pk],
-            queue=SCHEDULE_QUEUE,
-            enabled=policy.enabled,
-            description=f"Retrains the model behind the endpoint '{policy.endpoint.name}'.",
-        )
-        if row is None:
-            policy.schedule = stored
-            policy.save(update_fields=["schedule"])
-    elif row is not None:
-        policy.schedule = None
-        policy.save(update_fields=["schedule"])
-        row.delete()
+    keep_schedule(
+        policy,
+        schedule,
+        name=f"retrain {policy.endpoint.name} (policy {policy.pk})",
+        task=SCHEDULE_TASK,
+        arguments=[policy.pk],
+        queue=SCHEDULE_QUEUE,
+        enabled=policy.enabled,
+        description=f"Retrains the model behind the endpoint '{policy.endpoint.name}'.",
+    )

@@ -22,6 +22,7 @@ from unfold.widgets import (
 )
 
 from accounts.admin_asking import AskingAdminMixin, Question
+from accounts.admin_reports import ReportPageMixin
 from accounts.models import Project
 from accounts.policy import Permission
 from accounts.selectors import visible_projects
@@ -98,7 +99,7 @@ class RejectErasureForm(forms.Form):
 
 
 @admin.register(ErasureRequest)
-class ErasureRequestAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+class ErasureRequestAdmin(ReadOnlyAdminMixin, ReportPageMixin, ModelAdmin):
     """Requests to erase a person's rows."""
 
     list_display = (
@@ -175,24 +176,14 @@ class ErasureRequestAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
             },
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def report_context(self, request: HttpRequest, row: ErasureRequest) -> dict[str, Any]:
         """Put before, during and after above the particulars."""
-        row = self._row(request, object_id)
-        context = dict(extra_context or {})
-        if row is not None:
-            context |= {
-                "erasure": row,
-                "page": erasure_page(row, erasures_of_versions(row)),
-                "state": self.state(row),
-                "asked_by_me": row.requested_by_id == request.user.pk,
-            }
-        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+        return {
+            "erasure": row,
+            "page": erasure_page(row, erasures_of_versions(row)),
+            "state": self.state(row),
+            "asked_by_me": row.requested_by_id == request.user.pk,
+        }
 
     @display(description="Erasure")
     def name(self, row: ErasureRequest) -> str:

@@ -66,14 +66,10 @@ def update_dataset(
     """
     principal.require(Permission.EDIT)
     locked = lock_dataset(principal, dataset)
-    changes: dict[str, list[str]] = {}
-    for attribute, value in (
-        ("name", None if name is None else _checked_name(name)),
-        ("description", description),
-    ):
-        if value is not None and value != getattr(locked, attribute):
-            changes[attribute] = [getattr(locked, attribute), value]
-            setattr(locked, attribute, value)
+    wanted = {} if name is None else {"name": _checked_name(name)}
+    if description is not None:
+        wanted["description"] = description
+    changes = audit.apply_changes(locked, wanted)
     if not changes:
         return locked
     try:

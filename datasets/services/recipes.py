@@ -123,14 +123,10 @@ def update_recipe(
     """
     principal.require(Permission.EDIT)
     locked = _lock(principal, recipe)
-    changes: dict[str, list[str]] = {}
-    for attribute, value in (
-        ("name", None if name is None else _checked_name(name)),
-        ("description", None if description is None else description.strip()),
-    ):
-        if value is not None and value != getattr(locked, attribute):
-            changes[attribute] = [getattr(locked, attribute), value]
-            setattr(locked, attribute, value)
+    wanted = {} if name is None else {"name": _checked_name(name)}
+    if description is not None:
+        wanted["description"] = description.strip()
+    changes = audit.apply_changes(locked, wanted)
     if not changes:
         return locked
     try:

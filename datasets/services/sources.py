@@ -28,7 +28,7 @@ from datasets.services.locking import lock_dataset
 from datasets.sources import SourceRequest, Watermark, checked_terms, open_rows, reader_of
 from jobs.models import Job
 from jobs.schedule import Schedule
-from jobs.schedules import schedule_of, store_schedule, wake_schedule
+from jobs.schedules import keep_schedule, schedule_of, wake_schedule
 
 SCHEDULE_TASK = "datasets.tasks.collect_on_schedule"
 LOOK_ROWS = 20
@@ -443,22 +443,13 @@ def _require_idle(source: Source) -> None:
 
 def _store_schedule(source: Source, schedule: Schedule | None) -> None:
     """Let the source's row of django-celery-beat say what ``schedule`` says."""
-    row = source.schedule
-    if schedule is not None:
-        stored = store_schedule(
-            row,
-            schedule,
-            name=f"collect {source.name[:120]} (source {source.pk})",
-            task=SCHEDULE_TASK,
-            arguments=[source.pk],
-            queue="default",
-            enabled=source.enabled,
-            description=f"Reads the source '{source.name}' into '{source.dataset.name}'.",
-        )
-        if row is None:
-            source.schedule = stored
-            source.save(update_fields=["schedule"])
-    elif row is not None:
-        source.schedule = None
-        source.save(update_fields=["schedule"])
-        row.delete()
+    keep_schedule(
+        source,
+        schedule,
+        name=f"collect {source.name[:120]} (source {source.pk})",
+        task=SCHEDULE_TASK,
+        arguments=[source.pk],
+        queue="default",
+        enabled=source.enabled,
+        description=f"Reads the source '{source.name}' into '{source.dataset.name}'.",
+    )

@@ -15,7 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from unfold.decorators import action, display
 
-from accounts.admin_asking import AskingAdminMixin, Question
+from accounts.admin_asking import Question
+from accounts.admin_reports import ReportPageMixin
 from accounts.principals import Principal
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge
 from models_registry import services
@@ -42,7 +43,7 @@ Act = Callable[[Principal, ModelVersion, Mapping[str, Any]], str]
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(UploadModelAdminMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+class ModelVersionAdmin(UploadModelAdminMixin, ReadOnlyAdminMixin, ReportPageMixin, ModelAdmin):
     """Trained models with their files, gates and origin."""
 
     project_lookup = "model__project"
@@ -100,30 +101,20 @@ class ModelVersionAdmin(UploadModelAdminMixin, ReadOnlyAdminMixin, AskingAdminMi
             return queryset.defer("signature", "runtime_report", "spec", "environment")
         return queryset
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def report_context(self, request: HttpRequest, row: ModelVersion) -> dict[str, Any]:
         """Put the readable report before the particulars."""
-        version = self._row(request, object_id)
-        context = dict(extra_context or {})
-        if version is not None:
-            approvals = list(version.approvals.select_related("requested_by", "decided_by"))
-            context |= {
-                "report": report_of(version, version.current_results, approvals),
-                "lineage": lineage_of(version),
-                "approvals": approvals,
-                "state": self.state(version),
-                "verdict": self.verdict(version),
-                "names": self.names(version),
-                "artifact": reverse("model-version-artifact", args=[version.pk]),
-                "earlier_results": reverse("admin:models_registry_gateresult_changelist")
-                + f"?version__id__exact={version.pk}",
-            }
-        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+        approvals = list(row.approvals.select_related("requested_by", "decided_by"))
+        return {
+            "report": report_of(row, cast("Any", row).current_results, approvals),
+            "lineage": lineage_of(row),
+            "approvals": approvals,
+            "state": self.state(row),
+            "verdict": self.verdict(row),
+            "names": self.names(row),
+            "artifact": reverse("model-version-artifact", args=[row.pk]),
+            "earlier_results": reverse("admin:models_registry_gateresult_changelist")
+            + f"?version__id__exact={row.pk}",
+        }
 
     # --- what is shown
 

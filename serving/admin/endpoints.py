@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from accounts.admin_asking import AskingAdminMixin, Done, Question
+from accounts.admin_reports import ReportPageMixin
 from accounts.policy import Permission
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
 from core.clock import now
@@ -77,7 +78,7 @@ class DeploymentInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
+class EndpointAdmin(LogPagesMixin, ReportPageMixin, ModelAdmin):
     """Stable names that applications ask."""
 
     list_display = ("name", "state", "model", "answers", "project", "created_at")
@@ -176,21 +177,9 @@ class EndpointAdmin(LogPagesMixin, AskingAdminMixin, ModelAdmin):
         """Show what a service refuses as a message on the form."""
         return cast("HttpResponse", super().changeform_view(request, *args, **kwargs))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def report_context(self, request: HttpRequest, row: Endpoint) -> dict[str, Any]:
         """Put the live picture before the fields."""
-        endpoint = self._row(request, object_id)
-        context = {
-            **(extra_context or {}),
-            "traffic": traffic_page(endpoint, now()) if endpoint else None,
-            "is_live_page": "live" in request.GET,
-        }
-        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+        return {"traffic": traffic_page(row, now()), "is_live_page": "live" in request.GET}
 
     @display(description="Status")
     def state(self, endpoint: Endpoint) -> SafeString:

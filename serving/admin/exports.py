@@ -14,8 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_asking import AskingAdminMixin, Done, Question
+from accounts.admin_asking import Done, Question
 from accounts.admin_forms import FormPageMixin
+from accounts.admin_reports import ReportPageMixin
 from accounts.models import Project
 from accounts.policy import Permission
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar, refusals_as_messages
@@ -29,7 +30,7 @@ from serving.selectors.exports import archive_of, with_related
 
 
 @admin.register(ModelExport)
-class ModelExportAdmin(FormPageMixin, ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
+class ModelExportAdmin(FormPageMixin, ReadOnlyAdminMixin, ReportPageMixin, ModelAdmin):
     """Model versions as files."""
 
     form_title = "Export a model version"
@@ -72,24 +73,14 @@ class ModelExportAdmin(FormPageMixin, ReadOnlyAdminMixin, AskingAdminMixin, Mode
             reverse("admin:serving_modelexport_change", args=[export.pk]),
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def report_context(self, request: HttpRequest, row: ModelExport) -> dict[str, Any]:
         """Put what was tried before the particulars."""
-        export = self._row(request, object_id)
-        context = dict(extra_context or {})
-        if export is not None:
-            context |= {
-                "export": export,
-                "page": export_page(export),
-                "state": badge(export.status),
-                "again": f"{reverse('admin:serving_modelexport_add')}?model_version={export.model_version_id}",
-            }
-        return cast("HttpResponse", super().change_view(request, object_id, form_url, context))
+        return {
+            "export": row,
+            "page": export_page(row),
+            "state": badge(row.status),
+            "again": f"{reverse('admin:serving_modelexport_add')}?model_version={row.model_version_id}",
+        }
 
     def offered(self, request: HttpRequest, row: ModelExport) -> Collection[str]:
         """Return the download while there is an archive, and the deletion unless one is being made."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from accounts.models import Project, Role
@@ -23,33 +22,18 @@ def version(ingested: Callable[..., DatasetVersion]) -> DatasetVersion:
     return ingested(ROWS)
 
 
-@pytest.fixture
-def sign_in(make_user: Callable[..., User]) -> Callable[..., Client]:
-    """Return a function that signs a member in to the admin."""
-
-    def make(role: Role, in_project: Project | None = None) -> Client:
-        member = make_user(role, in_project=in_project)
-        member.is_staff = True
-        member.save()
-        client = Client()
-        client.force_login(member)
-        return client
-
-    return make
-
-
 @pytest.mark.parametrize(
     ("level", "sees_rows"),
     [(GrantLevel.VIEW, True), (GrantLevel.TRAIN, False), (GrantLevel.EXPORT, True)],
 )
 def test_members_of_the_other_project_see_what_the_grant_allows(
-    sign_in: Callable[..., Client],
+    staff: Callable[..., Client],
     version: DatasetVersion,
     other_project: Project,
     level: GrantLevel,
     sees_rows: bool,
 ) -> None:
-    guest = sign_in(Role.ADMIN, other_project)
+    guest = staff(Role.ADMIN, other_project)
     page = f"/admin/datasets/datasetversion/{version.pk}/change/"
     assert guest.get(page).status_code == 302  # not known of
     grant = share(version.dataset, other_project.pk, level)
@@ -70,9 +54,9 @@ def test_members_of_the_other_project_see_what_the_grant_allows(
 
 
 def test_a_dataset_is_shared_and_taken_back_from_its_page(
-    sign_in: Callable[..., Client], version: DatasetVersion, other_project: Project
+    staff: Callable[..., Client], version: DatasetVersion, other_project: Project
 ) -> None:
-    owner = sign_in(Role.ADMIN)
+    owner = staff(Role.ADMIN)
     share_page = f"/admin/datasets/dataset/{version.dataset_id}/share/"
     assert "Share people" in owner.get(share_page).content.decode()
     bad = owner.post(share_page, {"project": "nobody", "level": "view"})
@@ -88,7 +72,7 @@ def test_a_dataset_is_shared_and_taken_back_from_its_page(
     grant.refresh_from_db()
     assert grant.state == "revoked"
     assert "revoked" in owner.get("/admin/datasets/datasetgrant/").content.decode()
-    assert sign_in(Role.EDITOR).post(
+    assert staff(Role.EDITOR).post(
         share_page, {"project": "other", "level": "view"}
     ).status_code in (
         302,
@@ -99,10 +83,10 @@ def test_a_dataset_is_shared_and_taken_back_from_its_page(
 
 
 def test_a_model_is_trained_on_shared_data_in_ones_own_project(
-    sign_in: Callable[..., Client], version: DatasetVersion, other_project: Project
+    staff: Callable[..., Client], version: DatasetVersion, other_project: Project
 ) -> None:
     share(version.dataset, other_project.pk, GrantLevel.TRAIN)
-    guest = sign_in(Role.EDITOR, other_project)
+    guest = staff(Role.EDITOR, other_project)
     assert "demo / people v1" in guest.get("/admin/training/trainingrun/add/").content.decode()
     answer = guest.post(
         "/admin/training/trainingrun/add/",

@@ -20,28 +20,13 @@ AT = "/admin/datasets/erasurerequest/"
 SignIn = Callable[[Role], Client]
 
 
-@pytest.fixture
-def sign_in(make_user: Callable[..., User]) -> SignIn:
-    """Return a function that signs a member in to the admin."""
-
-    def make(role: Role) -> Client:
-        member = make_user(role)
-        member.is_staff = True
-        member.save()
-        client = Client()
-        client.force_login(member)
-        return client
-
-    return make
-
-
 def test_pages_show_before_during_and_after_and_never_the_key(
-    sign_in: SignIn,
+    staff: SignIn,
     hospital: list[DatasetVersion],
     untrained: ModelVersion,
     run_all_jobs: Callable[[], list[Job]],
 ) -> None:
-    first, second = sign_in(Role.EDITOR), sign_in(Role.ADMIN)
+    first, second = staff(Role.EDITOR), staff(Role.ADMIN)
     shown: list[str] = []
 
     def look(client: Client, path: str) -> str:
@@ -140,8 +125,8 @@ def test_buttons_are_there_for_what_would_not_be_refused(
     assert set(page.offered(request, waiting)) == first
 
 
-def test_reject_withdraw_and_resume_ask_first(sign_in: SignIn, waiting: ErasureRequest) -> None:
-    client = sign_in(Role.ADMIN)
+def test_reject_withdraw_and_resume_ask_first(staff: SignIn, waiting: ErasureRequest) -> None:
+    client = staff(Role.ADMIN)
     at = f"{AT}{waiting.pk}/reject/"
     assert client.get(at).status_code == 200
     waiting.refresh_from_db()
@@ -152,8 +137,8 @@ def test_reject_withdraw_and_resume_ask_first(sign_in: SignIn, waiting: ErasureR
     assert waiting.subject_sealed == ""
 
 
-def test_viewers_look_and_cannot_ask(sign_in: SignIn, waiting: ErasureRequest) -> None:
-    viewer = sign_in(Role.VIEWER)
+def test_viewers_look_and_cannot_ask(staff: SignIn, waiting: ErasureRequest) -> None:
+    viewer = staff(Role.VIEWER)
     assert viewer.get(f"{AT}{waiting.pk}/change/").status_code == 200
     assert viewer.get(f"{AT}add/").status_code == 302
     viewer.post(f"{AT}{waiting.pk}/confirm/", {"subject": SUBJECT})
