@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import orjson
 from django.conf import settings
@@ -17,14 +17,12 @@ from core.errors import DomainError
 from core.problems import domain_problem, internal_problem
 from serving import prediction
 from serving.admission import Admitted
+from serving.line_reader import LineReader, ReadBytes
 from serving.protocols.base import Envelope, Payload
 from serving.protocols.lines import LineBatch
 from serving.routing import Routing
 
 logger = logging.getLogger(__name__)
-
-ReadLine = Callable[[int], bytes]
-"""Returns the next line with its end, at most so many bytes of it; nothing at the end of the stream."""
 
 #: A batch waits for a free place, instead of refusing a thousand lines: so often, so long in between.
 _TRIES = 50
@@ -32,18 +30,20 @@ _WAIT_SECONDS = 0.1
 
 
 def answer_lines(
-    read_line: ReadLine,
+    read: ReadBytes,
     *,
     admit: Callable[[], Admitted],
     state: Routing,
     request_id: str,
     batch_lines: int,
     pause: Callable[[float], None] = time.sleep,
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """Yield the answers of one batch of lines after the other, in the order of the lines.
 
     Parameters
     ----------
+    read
+        Reads the body.
     admit
         Says who asks and what answers; asked anew for each batch, so that a revoked token or a stopped endpoint
         ends the answers (not the stream: each line is told).
@@ -51,7 +51,8 @@ def answer_lines(
         So many lines are answered together.
     """
     first_line = 1
-    while lines := _some_lines(read_line, batch_lines):
+    reader = LineReader(read, longest=settings.PREDICT_MAX_LINE_BYTES)
+    while lines := reader.take(batch_lines, most_bytes=settings.PREDICT_MAX_BODY_BYTES):
         batch = LineBatch(first_line, lines, longest=settings.PREDICT_MAX_LINE_BYTES)
         if not batch.is_empty:
             try:
@@ -87,23 +88,3 @@ def _answer(
             batch.refuse_rest(problem)
             return
         pause(_WAIT_SECONDS)
-
-
-def _some_lines(read_line: ReadLine, most: int) -> list[bytes | None]:
-    """Return the next lines that are not blank; None for one that is too long, which is read past."""
-    longest = settings.PREDICT_MAX_LINE_BYTES
-    lines: list[bytes | None] = []
-    size = 0
-    while len(lines) < most and size < settings.PREDICT_MAX_BODY_BYTES:
-        line = read_line(longest + 1)
-        if not line:
-            break
-        if len(line) > longest and not line.endswith(b"\n"):
-            while (rest := read_line(longest)) and not rest.endswith(b"\n"):
-                pass
-            lines.append(None)
-            continue
-        if line.strip():
-            lines.append(line)
-            size += len(line)
-    return lines

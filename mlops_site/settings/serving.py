@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_site.settings.environment import env
+from mlops_site.settings.processes import WEB_THREADS
 
 PREDICT_MAX_BODY_BYTES = env.int("PREDICT_MAX_BODY_BYTES", default=16 * 1024**2)
 #: How often a web process looks for other champions, endpoints and tokens (seconds; promised: within one).
@@ -21,6 +22,8 @@ EXPLAIN_MAX_EVALUATIONS = env.int("EXPLAIN_MAX_EVALUATIONS", default=100_000)
 #: Of a stream of lines: the longest line, and how many lines are answered together at most.
 PREDICT_MAX_LINE_BYTES = env.int("PREDICT_MAX_LINE_BYTES", default=1024**2)
 PREDICT_STREAM_BATCH = env.int("PREDICT_STREAM_BATCH", default=1000)
+#: Streams that may be open in one web process: each has a thread until it ends. More are answered 503 with Retry-After.
+PREDICT_STREAMS_AT_ONCE = env.int("PREDICT_STREAMS_AT_ONCE", default=max(1, WEB_THREADS // 2))
 #: Predictions that one web process makes at the same time; more are answered 503 with Retry-After.
 PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
 #: Stretches of rows that one batch scoring computes at the same time (not for runtimes that hold Python's lock).

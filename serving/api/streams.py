@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -28,8 +29,10 @@ from serving.admission import (
     admit_principal,
 )
 from serving.api.dialects.asking import secret_of
+from serving.line_reader import ReadBytes
 from serving.protocols import NATIVE, Address
 from serving.routing import routing
+from serving.routing.places import Places
 from serving.streaming import answer_lines
 
 _TAKEN = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonlines"})
@@ -98,25 +101,47 @@ class PredictStreamView(APIView):
         parameters = _StreamParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
         most = settings.PREDICT_STREAM_BATCH
+        answers = answer_lines(
+            _reader(request),
+            admit=admit,
+            state=state,
+            request_id=request_id.get(),
+            batch_lines=min(parameters.validated_data.get("batch", most), most),
+        )
         response = StreamingHttpResponse(
-            answer_lines(
-                _reader(request),
-                admit=admit,
-                state=state,
-                request_id=request_id.get(),
-                batch_lines=min(parameters.validated_data.get("batch", most), most),
-            ),
-            content_type="application/x-ndjson",
+            _Streaming(answers, state.streams), content_type="application/x-ndjson"
         )
         response["X-Accel-Buffering"] = "no"
         response["Cache-Control"] = "no-store"
         return response
 
 
-def _reader(request: Request) -> Callable[[int], bytes]:
-    """Return what reads lines of a body: of stated length through Django, else straight from the server."""
+class _Streaming:
+    """The answers of one stream, which has a place among those that may be open at once until it is closed."""
+
+    def __init__(self, answers: Generator[bytes, None, None], places: Places) -> None:
+        self._answers = answers
+        self._place = ExitStack()
+        self._place.enter_context(places)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._answers)
+
+    def close(self) -> None:
+        """End the work; the server calls it at the end, and when the client has gone."""
+        try:
+            self._answers.close()
+        finally:
+            self._place.close()
+
+
+def _reader(request: Request) -> ReadBytes:
+    """Return what reads a body: of stated length through Django, else straight from the server."""
     plain = request._request
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        reader: Callable[[int], bytes] = plain.META["wsgi.input"].readline
+        reader: ReadBytes = plain.META["wsgi.input"].read
         return reader
-    return plain.readline
+    return plain.read

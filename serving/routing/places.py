@@ -1,4 +1,4 @@
-"""How many predictions are computed at the same time."""
+"""How many predictions are computed, and how many streams are open, at the same time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from serving.errors import TooManyAtOnce
 
 
 class Places:
-    """A context that so many threads may be in at once; the next is refused, and never waits.
+    """A context that so many may be in at once; the next is refused, and never waits.
 
     Whoever asks in vain tries again later, at another process perhaps; a queue here would only grow. Taking from a
     list is one step for all threads, and costs a twentieth of a semaphore.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(
+        self, count: int, refusal: str = "As many predictions as allowed are being made."
+    ) -> None:
         self._free = [None] * count
+        self._refusal = refusal
 
     def __enter__(self) -> None:
         """Take a place.
@@ -28,9 +31,7 @@ class Places:
         try:
             self._free.pop()
         except IndexError:
-            raise TooManyAtOnce(
-                "As many predictions as allowed are being made.", retry_after=1
-            ) from None
+            raise TooManyAtOnce(self._refusal, retry_after=1) from None
 
     def __exit__(
         self,

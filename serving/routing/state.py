@@ -80,6 +80,8 @@ class Routing:
         Where answers are written before they leave.
     places
         To be entered while a prediction is made.
+    streams
+        To be entered while a stream of lines is open: it has a thread of the server until it ends.
     turn
         To be held while a small request is answered. Threads that wait for it leave Python's lock alone: else it
         would change hands with each write and each run of a model, which costs as much as the prediction.
@@ -95,6 +97,9 @@ class Routing:
         self.tokens = TokenCache(principals_of_digests)
         self.log = SegmentWriter(Path(settings.PREDICTION_LOG_ROOT))
         self.places = Places(settings.PREDICT_MAX_AT_ONCE)
+        self.streams = Places(
+            settings.PREDICT_STREAMS_AT_ONCE, "As many streams as allowed are open."
+        )
         self.turn = threading.Lock()
         self.rates = RateLimits(
             per_token=settings.PREDICT_RATE_PER_TOKEN,

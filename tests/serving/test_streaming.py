@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings as site
 from rest_framework.test import APIClient
 
 from serving.models import Endpoint
@@ -104,7 +106,7 @@ def test_a_stream_waits_for_a_place_and_learns_of_a_stop(
     places = [contextlib.ExitStack() for _ in range(64)]
     for place in places:
         place.enter_context(state.places)
-    lines = [json.dumps(ROW).encode() + b"\n"] * 2
+    body = io.BytesIO((json.dumps(ROW).encode() + b"\n") * 2)
     paused = []
 
     def pause(seconds: float) -> None:
@@ -113,7 +115,7 @@ def test_a_stream_waits_for_a_place_and_learns_of_a_stop(
             places.pop().close()
 
     stream = answer_lines(
-        lambda _: lines.pop() if lines else b"",
+        body.read,
         admit=lambda: admit_principal(state, principal, "churn", Address(NATIVE, None, "churn")),
         state=state,
         request_id="r",
@@ -139,3 +141,29 @@ def test_what_is_no_stream_of_lines_is_refused_before_it_begins(
     assert ask(client, b"", "/api/v1/endpoints/nothing/predict-stream/").status_code == 404
     assert ask(APIClient(), b"").status_code == 401
     assert lines_of(ask(client, b"")) == []
+
+
+@pytest.mark.usefixtures("churn")
+def test_more_streams_than_may_be_open_are_refused_until_one_is_closed(
+    api: Callable[..., APIClient],
+) -> None:
+    client = api()
+    places = site.PREDICT_STREAMS_AT_ONCE
+    streams = [ask(client, body_of(ROW)) for _ in range(places)]
+    refused = ask(client, body_of(ROW))
+    assert (refused.status_code, refused["Retry-After"]) == (503, "1")
+    assert refused.json()["code"] == "too_many_at_once"
+    leave(streams.pop())  # never begun
+    assert len(lines_of(ask(client, body_of(ROW)))) == 1
+    assert ask(client, b"", ADDRESS + "?batch=0").status_code == 422, "takes no place"
+    again = ask(client, body_of(ROW))
+    assert again.status_code == 200
+    for one in (*streams, again, again):  # gives its place back once
+        leave(one)
+    assert [ask(client, b"").status_code for _ in range(places + 1)] == [*[200] * places, 503]
+
+
+def leave(response: Any) -> None:
+    """Close what the server closes when a client goes away, and leave the test its database."""
+    for close in response._resource_closers:
+        close()
