@@ -83,12 +83,18 @@ def admit_principal(
 ) -> Admitted:
     """Return which route answers a caller who is known.
 
+    Parameters
+    ----------
+    entity_key
+        The header as WSGI hands it over.
+
     Raises
     ------
     DomainError
         As :func:`admit` does.
     """
     principal.require(Permission.PREDICT)
+    entity_key = as_meant(entity_key)
     traffic = state.traffic(principal.project_id, name)
     if address.version is not None or address.alias is not None:
         may_load = principal.may(Permission.EDIT) or principal.may(Permission.DEPLOY)
@@ -106,6 +112,22 @@ def admit_principal(
         route = traffic.choose(entity_key or key_of(principal))
         return Admitted(principal, route, traffic, entity_key)
     return Admitted(principal, traffic.usual, traffic, chooses_by_column=True)
+
+
+def as_meant(header: str) -> str:
+    """Return a header whose bytes are UTF-8 as that text; WSGI hands bytes over as Latin-1.
+
+    Examples
+    --------
+    >>> as_meant("Zw\u00c3\u00b6lf"), as_meant("Zw\u00f6lf"), as_meant("plain")
+    ('Zwölf', 'Zwölf', 'plain')
+    """
+    if header.isascii():
+        return header
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def key_of(principal: Principal) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import pandas as pd
@@ -125,8 +125,9 @@ def _sample_without(version: ModelVersion, subject: Subject) -> tuple[pa.Table, 
         return sample, 0
     names = list(theirs.columns)
     frame = sample.select(names).to_pandas()
-    known = set(_keys(theirs, like=frame))
-    keep = [key not in known for key in _keys(frame, like=frame)]
+    moments = {name for name in names if pd.api.types.is_datetime64_any_dtype(theirs[name].dtype)}
+    known = set(_keys(theirs, like=frame, moments=moments))
+    keep = [key not in known for key in _keys(frame, like=frame, moments=moments)]
     kept = sample.filter(pa.array(keep, pa.bool_()))
     return kept, sample.num_rows - kept.num_rows
 
@@ -142,12 +143,20 @@ def _rows_of(data: DatasetVersion, subject: Subject, wanted: Sequence[str]) -> p
     return rows
 
 
-def _keys(frame: pd.DataFrame, *, like: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return each row as texts, in the types of the sample (training may have made floats of integers)."""
+def _keys(
+    frame: pd.DataFrame, *, like: pd.DataFrame, moments: Collection[str]
+) -> list[tuple[str, ...]]:
+    """Return each row as texts, in the types of the sample.
+
+    Training may have made floats of integers, and has made texts of the moments that a recipe reads.
+    """
     columns = []
     for name in like.columns:
         values, kind = frame[name], like[name].dtype
-        if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        if name in moments:
+            read = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
+            columns.append(["" if pd.isna(one) else one.isoformat() for one in read])
+        elif pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
             numbers = pd.to_numeric(values, errors="coerce").astype("float64")
             columns.append(["" if number != number else repr(number) for number in numbers])
         else:

@@ -54,14 +54,15 @@ class LogPolicy:
         records = instances.records() if isinstance(instances, FeatureBlock) else instances
         return [
             {
-                name: self._hashed(value) if name in self.redaction else value
+                name: self.hashed(value) if name in self.redaction else value
                 for name, value in record.items()
                 if self.redaction.get(name) != DROP
             }
             for record in records
         ]
 
-    def _hashed(self, value: Any) -> str | None:
+    def hashed(self, value: Any) -> str | None:
+        """Return what stands in the log for a value that is redacted by ``hash``."""
         if value is None:
             return None
         said = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

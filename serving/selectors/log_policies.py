@@ -11,14 +11,19 @@ from serving.prediction_log import LogPolicy
 
 
 def policy_of(endpoint: Endpoint) -> LogPolicy:
-    """Return an endpoint's policy; hashes are keyed by the site's secret and the project.
-
-    Equal values are equal in all logs of a project, and never between two of them.
-    """
-    said = f"prediction-log:{endpoint.project_id}:{settings.SECRET_KEY}"
+    """Return an endpoint's policy."""
     return LogPolicy(
         share=endpoint.log_share,
         redaction=dict(endpoint.log_redaction),
-        key=hashlib.sha256(said.encode()).digest(),
+        key=hash_key(endpoint.project_id),
         hides_entity=endpoint.entity_column in endpoint.log_redaction,
     )
+
+
+def hash_key(project_id: int) -> bytes:
+    """Return the key of the hashes in a project's log: made of the site's secret and the project.
+
+    Equal values are equal in all logs of a project, and never between two of them.
+    """
+    said = f"prediction-log:{project_id}:{settings.SECRET_KEY}"
+    return hashlib.sha256(said.encode()).digest()

@@ -1,11 +1,17 @@
-"""The predictions of one person: those whose features name the subject's key."""
+"""The predictions of one person: those whose features name the subject's key, and those that a caller said are about it.
+
+Callers say whom a request is about by its entity key (a header, or a column of the endpoint). Where an endpoint's
+column is another one than the subject's, its entity keys name something else: a device 42 is no patient 42.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -14,10 +20,18 @@ from django.conf import settings
 
 from datasets import lake
 from datasets.erasure import Subject
-from serving.prediction_log import LoggedRequest, decode_request, scan_frames, unshipped_files
+from serving.models import Endpoint
+from serving.prediction_log import (
+    LoggedRequest,
+    LogPolicy,
+    decode_request,
+    scan_frames,
+    unshipped_files,
+)
+from serving.selectors.log_policies import hash_key
 from serving.selectors.predictions import log_path
 
-_COLUMNS = ("prediction_id", "day", "endpoint_id", "features")
+_COLUMNS = ("prediction_id", "day", "endpoint_id", "features", "entity_key")
 _ALL_TIME = (0.0, 4e9)
 
 
@@ -53,7 +67,10 @@ def subject_predictions(subject: Subject) -> SubjectPredictions:
         ids.append(prediction_id)
         endpoints[endpoint_id] += 1
         waiting += 1
-    shipped = lake.read_window(log_path(subject.project_id), columns=_COLUMNS)
+    path = log_path(subject.project_id)
+    table = lake.open_table(path)
+    columns = [] if table is None else table.schema().to_arrow().names
+    shipped = lake.read_window(path, columns=[name for name in _COLUMNS if name in columns])
     if shipped is not None:
         theirs = shipped.filter(is_subjects(shipped, subject))
         ids.extend(theirs["prediction_id"].to_pylist())
@@ -63,28 +80,90 @@ def subject_predictions(subject: Subject) -> SubjectPredictions:
 
 
 def is_subjects(rows: pa.Table, subject: Subject) -> pa.Array:
-    """Return for each row of the prediction log whether its features name the subject.
+    """Return for each row of the prediction log whether it is about the subject.
 
     Only rows in whose text the value occurs are taken apart.
     """
+    seen = _Recognition.of(subject)
     texts = rows["features"]
-    spelled = orjson.dumps(subject.value).decode()[1:-1]
-    may_be = pc.fill_null(pc.match_substring(texts, spelled), False).to_pylist()
-    numeric = _is_number(subject.value)
+    may_be = pa.array([_is_number(subject.value)] * len(rows))
+    for spelled in (orjson.dumps(subject.value).decode()[1:-1], *seen.hashes):
+        may_be = pc.or_(may_be, pc.fill_null(pc.match_substring(texts, spelled), False))
+    keys = rows["entity_key"].to_pylist() if "entity_key" in rows.column_names else None
     return pa.array(
         [
-            (maybe or numeric) and subject.is_in(orjson.loads(text))
-            for maybe, text in zip(may_be, texts.to_pylist(), strict=True)
+            seen.is_about(endpoint_id, entity_key or "")
+            or (maybe and seen.is_in(orjson.loads(text)))
+            for maybe, text, endpoint_id, entity_key in zip(
+                may_be.to_pylist(),
+                texts.to_pylist(),
+                rows["endpoint_id"].to_pylist(),
+                keys or [None] * len(rows),
+                strict=True,
+            )
         ],
         pa.bool_(),
     )
 
 
-def names_subject(request: LoggedRequest, subject: Subject) -> bool:
-    """Whether a logged request is one of the subject's project and names the subject."""
-    return request.project_id == subject.project_id and any(
-        subject.is_in(instance) for instance in request.records
-    )
+@dataclass(frozen=True, slots=True)
+class _Recognition:
+    """How a subject is recognised in what the log keeps.
+
+    Attributes
+    ----------
+    hashes
+        What stands for the key where an endpoint hashes the column.
+    of_others
+        Endpoints whose entity keys are values of another column.
+    """
+
+    subject: Subject
+    hashes: frozenset[str]
+    of_others: frozenset[int]
+
+    @classmethod
+    def of(cls, subject: Subject) -> _Recognition:
+        others = (
+            Endpoint.objects.filter(project_id=subject.project_id)
+            .exclude(entity_column="")
+            .exclude(entity_column__in=subject.names)
+        )
+        policy = LogPolicy(key=hash_key(subject.project_id))
+        hashes = [policy.hashed(spelling) for spelling in _spellings(subject.value)]
+        return cls(
+            subject,
+            frozenset(one for one in hashes if one),
+            frozenset(others.values_list("pk", flat=True)),
+        )
+
+    def is_about(self, endpoint_id: int, entity_key: str) -> bool:
+        return entity_key == self.subject.value and endpoint_id not in self.of_others
+
+    def is_in(self, features: Mapping[str, Any]) -> bool:
+        return self.subject.is_in(features) or any(
+            features[name] in self.hashes
+            for name in self.subject.names
+            if isinstance(features.get(name), str)
+        )
+
+    def ids_in(self, request: LoggedRequest) -> Iterator[str]:
+        """Yield the predictions of a logged request that are about the subject."""
+        if request.project_id != self.subject.project_id:
+            return
+        is_whole = self.is_about(request.endpoint_id, request.entity_key)
+        for prediction_id, instance in zip(request.prediction_ids, request.records, strict=True):
+            if is_whole or self.is_in(instance):
+                yield prediction_id
+
+
+def _spellings(value: str) -> list[str | int | float]:
+    """Return the values of JSON that can be the key: the text, and the numbers that it spells."""
+    found: list[str | int | float] = [value]
+    for read in (int, float):
+        with contextlib.suppress(ValueError):
+            found.append(read(value))
+    return found
 
 
 def requests_in(path: Path) -> Iterator[LoggedRequest]:
@@ -103,12 +182,12 @@ def requests_in(path: Path) -> Iterator[LoggedRequest]:
 
 
 def segments_with(subject: Subject) -> list[Path]:
-    """Return the segments that wait to be shipped and name the subject."""
-    root = Path(settings.PREDICTION_LOG_ROOT)
+    """Return the segments that wait to be shipped and hold predictions about the subject."""
+    root, seen = Path(settings.PREDICTION_LOG_ROOT), _Recognition.of(subject)
     return [
         path
         for path in unshipped_files(root, start=_ALL_TIME[0], end=_ALL_TIME[1])
-        if any(names_subject(request, subject) for request in requests_in(path))
+        if any(any(seen.ids_in(request)) for request in requests_in(path))
     ]
 
 
@@ -125,16 +204,11 @@ def quarantined_with(subject: Subject) -> list[Path]:
 
 
 def _in_segments(subject: Subject) -> Iterator[tuple[str, int]]:
-    root = Path(settings.PREDICTION_LOG_ROOT)
+    root, seen = Path(settings.PREDICTION_LOG_ROOT), _Recognition.of(subject)
     for path in unshipped_files(root, start=_ALL_TIME[0], end=_ALL_TIME[1]):
         for request in requests_in(path):
-            if request.project_id != subject.project_id:
-                continue
-            for prediction_id, instance in zip(
-                request.prediction_ids, request.records, strict=True
-            ):
-                if subject.is_in(instance):
-                    yield prediction_id, request.endpoint_id
+            for prediction_id in seen.ids_in(request):
+                yield prediction_id, request.endpoint_id
 
 
 def _is_number(text: str) -> bool:
