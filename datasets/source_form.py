@@ -17,7 +17,7 @@ from core.errors import DomainError
 from core.forms import show_refusal
 from datasets.formats import USUAL_BAD_SHARE
 from datasets.models import BadRows, Dataset, Source, SourceMode
-from datasets.services.sources import UNCHANGED, SourceTerms, Unchanged
+from datasets.services.source_terms import UNCHANGED, SourceTerms, Unchanged
 from datasets.sources import SettingField, reader_of
 from jobs.schedule import Crontab, Schedule, UnreadableScheduleError, parse_crontab
 from jobs.schedules import schedule_of

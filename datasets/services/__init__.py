@@ -43,9 +43,9 @@ from datasets.services.retention import (
 )
 from datasets.services.schemas import activate_schema, edit_schema, release_schema
 from datasets.services.sharing import grant_dataset, revoke_grant
+from datasets.services.source_terms import SourceTerms
 from datasets.services.sources import (
     SourceLook,
-    SourceTerms,
     change_source,
     check_source,
     create_source,

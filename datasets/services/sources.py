@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from enum import Enum
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from django.conf import settings as site
 from django.db import IntegrityError, transaction
@@ -20,56 +18,27 @@ from core.errors import Invalid, NotFound
 from core.sealing import seal
 from datasets.errors import NameTaken, SourceRunUnderWay
 from datasets.execution import collecting
-from datasets.formats import USUAL_BAD_SHARE, ReadOptions
-from datasets.models import BadRows, Dataset, Source, SourceKind, SourceMode
+from datasets.models import Dataset, Source, SourceKind
 from datasets.previews import shown_rows
 from datasets.selectors.sources import waiting_run
 from datasets.services.locking import lock_dataset
+from datasets.services.source_terms import (
+    UNCHANGED,
+    SourceTerms,
+    Unchanged,
+    audited_terms,
+    require_watermark,
+    secrets_after,
+    values_of,
+)
 from datasets.sources import SourceRequest, Watermark, checked_terms, open_rows, reader_of
 from jobs.models import Job
 from jobs.schedule import Schedule
-from jobs.schedules import keep_schedule, schedule_of, wake_schedule
+from jobs.schedules import keep_schedule, wake_schedule
 
 SCHEDULE_TASK = "datasets.tasks.collect_on_schedule"
 LOOK_ROWS = 20
 _LOOK_ITEMS = 100
-
-
-class Unchanged(Enum):
-    """Says "leave it as it is", where ``None`` says "there shall be none"."""
-
-    UNCHANGED = "unchanged"
-
-
-UNCHANGED: Literal[Unchanged.UNCHANGED] = Unchanged.UNCHANGED
-
-
-@dataclass(frozen=True, slots=True)
-class SourceTerms:
-    """What a source says, apart from its kind, secrets and schedule."""
-
-    name: str
-    mode: str = SourceMode.REPLACE
-    watermark_column: str = ""
-    enabled: bool = True
-    on_bad_rows: str = BadRows.REFUSE
-    most_bad_share: float = USUAL_BAD_SHARE
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Raise :class:`~core.errors.Invalid` for what makes no sense whatever the kind is."""
-        if not 1 <= len(self.name.strip()) <= 200 or _has_control(self.name):
-            raise Invalid("A name has 1 to 200 characters.", field="name")
-        if self.mode not in SourceMode.values:
-            raise Invalid(f"Choose one of {', '.join(SourceMode.values)}.", field="mode")
-        ReadOptions(on_bad_rows=self.on_bad_rows, most_bad_share=self.most_bad_share)
-        if len(self.watermark_column) > 200 or _has_control(self.watermark_column):
-            raise Invalid("A column's name has at most 200 characters.", field="watermark_column")
-        if self.watermark_column and self.mode != SourceMode.APPEND:
-            raise Invalid(
-                "A watermark says which rows are new: it needs the mode 'append'.",
-                field="watermark_column",
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +83,7 @@ def create_source(
     given = {name: value for name, value in (secrets or {}).items() if value}
     if kind not in SourceKind.values:
         raise Invalid(f"Choose one of {', '.join(SourceKind.values)}.", field="kind")
-    _require_watermark(kind, terms)
+    require_watermark(kind, terms)
     kept = checked_terms(
         kind=kind, project_id=principal.project_id, settings=terms.settings, secrets=given
     )
@@ -125,7 +94,7 @@ def create_source(
             kind=kind,
             sealed_secrets=seal(given),
             created_by_id=principal.user_id,
-            **_values(replace(terms, settings=kept)),
+            **values_of(replace(terms, settings=kept)),
         )
         _save_named(source)
         _store_schedule(source, schedule)
@@ -134,7 +103,7 @@ def create_source(
             action="source.created",
             target=source,
             summary=f"{locked.name}: {source.name}",
-            changes={"kind": kind, **_audited(source), "secrets": sorted(given)},
+            changes={"kind": kind, **audited_terms(source), "secrets": sorted(given)},
         )
     return source
 
@@ -164,22 +133,22 @@ def change_source(
     terms.check()
     with transaction.atomic():
         locked = _lock(principal, source)
-        _require_watermark(locked.kind, terms)
-        before = _audited(locked)
+        require_watermark(locked.kind, terms)
+        before = audited_terms(locked)
         entered = dict(secrets or {})
         kept = checked_terms(
             kind=locked.kind,
             project_id=principal.project_id,
             settings=terms.settings,
-            secrets=_secrets_after(locked, terms.settings, entered),
+            secrets=secrets_after(locked, terms.settings, entered),
         )
         if entered:
-            locked.sealed_secrets = seal(_secrets_after(locked, terms.settings, entered))
+            locked.sealed_secrets = seal(secrets_after(locked, terms.settings, entered))
         reads_otherwise = (locked.mode, locked.watermark_column) != (
             terms.mode,
             terms.watermark_column,
         )
-        for name, value in _values(replace(terms, settings=kept)).items():
+        for name, value in values_of(replace(terms, settings=kept)).items():
             setattr(locked, name, value)
         if reads_otherwise:
             _forget_position(locked)
@@ -188,7 +157,7 @@ def change_source(
             wake_schedule(locked.schedule, enabled=locked.enabled)
         else:
             _store_schedule(locked, schedule)
-        after = _audited(locked)
+        after = audited_terms(locked)
         changes: dict[str, Any] = {
             name: [before[name], after[name]] for name in after if before[name] != after[name]
         }
@@ -334,68 +303,6 @@ def check_source(*, principal: Principal, source: Source) -> SourceLook:
         else [{"name": one.name, "type": one.type.value} for one in rows.schema],
         rows=shown,
     )
-
-
-def terms_of(source: Source) -> SourceTerms:
-    """Return what a source says at present."""
-    return SourceTerms(**{one.name: getattr(source, one.name) for one in fields(SourceTerms)})
-
-
-def _has_control(text: str) -> bool:
-    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
-
-
-def _values(terms: SourceTerms) -> dict[str, Any]:
-    values = {one.name: getattr(terms, one.name) for one in fields(SourceTerms)}
-    return {**values, "name": terms.name.strip(), "settings": dict(terms.settings)}
-
-
-def _audited(source: Source) -> dict[str, Any]:
-    schedule = schedule_of(source.schedule)
-    return {
-        "name": source.name,
-        "mode": str(source.mode),
-        "watermark_column": source.watermark_column,
-        "on_bad_rows": str(source.on_bad_rows),
-        "most_bad_share": source.most_bad_share,
-        "enabled": source.enabled,
-        "settings": dict(source.settings),
-        "schedule": schedule.to_dict() if schedule else None,
-    }
-
-
-def _secrets_after(
-    source: Source, settings: Mapping[str, str], entered: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the secrets as they will be: without old ones that a new place would get to see."""
-    moved = any(
-        one.binds_secrets
-        and settings.get(one.name, "").strip() != source.settings.get(one.name, "")
-        for one in reader_of(source.kind).fields
-    )
-    if moved and source.sealed_secrets:
-        missing = [name for name in source.secrets if name not in entered]
-        if missing:
-            raise Invalid(
-                "The place has changed: enter this again, or empty it.",
-                field=f"secrets.{missing[0]}",
-            )
-    # Everything entered anew needs no look at what an old key may have sealed.
-    names = {one.name for one in reader_of(source.kind).fields if one.is_secret}
-    old = {} if names <= set(entered) else source.secrets
-    return {name: value for name, value in {**old, **entered}.items() if value}
-
-
-def _require_watermark(kind: str, terms: SourceTerms) -> None:
-    if (
-        kind == SourceKind.TRAFFIC
-        and terms.mode == SourceMode.APPEND
-        and not terms.watermark_column
-    ):
-        raise Invalid(
-            "Without a watermark every run would append all labels again: use label_received_at.",
-            field="watermark_column",
-        )
 
 
 def _forget_position(source: Source) -> None:

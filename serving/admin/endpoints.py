@@ -1,4 +1,4 @@
-"""Endpoints and deployments in the admin."""
+"""Endpoints in the admin."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from accounts.admin_asking import AskingAdminMixin, Done, Question
+from accounts.admin_asking import Done, Question
 from accounts.admin_reports import ReportPageMixin
 from accounts.policy import Permission
-from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, refusals_as_messages
+from core.admin import ModelAdmin, badge, refusals_as_messages
 from core.clock import now
 from models_registry.forms import ReasonForm
 from models_registry.models import ModelVersion
@@ -380,87 +380,6 @@ class EndpointAdmin(LogPagesMixin, ReportPageMixin, ModelAdmin):
                 "within a second. A second roll back undoes this one.",
                 "Roll back",
                 ReasonForm,
-                is_danger=True,
-            ),
-            act,
-        )
-
-
-@admin.register(Deployment)
-class DeploymentAdmin(ReadOnlyAdminMixin, AskingAdminMixin, ModelAdmin):
-    """Model versions at work behind endpoints."""
-
-    project_lookup = "endpoint__project"
-    list_display = (
-        *("endpoint", "model_version", "part", "weight", "group", "work"),
-        *("started_at", "ended_at"),
-    )
-    actions_detail: ClassVar[list[str]] = ["weigh", "end"]
-    list_filter = ("role", "endpoint")
-    list_select_related = ("endpoint__project", "model_version__model")
-
-    @display(description="Role")
-    def part(self, deployment: Deployment) -> SafeString:
-        return badge(deployment.role)
-
-    @display(description="State")
-    def work(self, deployment: Deployment) -> SafeString:
-        if deployment.ended_at is not None:
-            return badge("stopped", "ended")
-        if deployment.problem:
-            return badge("failed", "cannot be loaded")
-        return badge("live", "at work")
-
-    def offered(self, request: HttpRequest, row: Deployment) -> Collection[str]:
-        """Return what the services would not refuse."""
-        if row.ended_at is not None:
-            return ()
-        if row.role == Deployment.Role.CANARY:
-            return ("weigh", "end")
-        return ("end",) if row.role == Deployment.Role.SHADOW else ()
-
-    @action(description="Change share", url_path="weigh", permissions=["deploy"], icon="balance")
-    def weigh(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask for another share of the traffic."""
-
-        def act(deployment: Deployment, said: Mapping[str, Any]) -> str:
-            services.change_weight(
-                principal=self.principal(request, deployment.endpoint.project),
-                deployment=deployment,
-                weight=said["weight"],
-            )
-            return "The share holds within a second."
-
-        return self.ask(
-            request,
-            object_id,
-            lambda one: Question(
-                f"Which share shall {one.model_version} have?",
-                f"It has {one.weight:.0%} now; the champion has what is left.",
-                "Change",
-                WeightForm,
-            ),
-            act,
-        )
-
-    @action(description="End", url_path="end", permissions=["deploy"], icon="stop_circle")
-    def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask, then end its work."""
-
-        def act(deployment: Deployment, _: Mapping[str, Any]) -> str:
-            services.end_deployment(
-                principal=self.principal(request, deployment.endpoint.project),
-                deployment=deployment,
-            )
-            return "It has ended; the champion takes its callers."
-
-        return self.ask(
-            request,
-            object_id,
-            lambda one: Question(
-                f"End {one.model_version} as {one.role}?",
-                "The champion takes its callers within a second.",
-                "End",
                 is_danger=True,
             ),
             act,

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -270,14 +269,10 @@ def form_of(columns: list[dict[str, Any]], **more: str) -> dict[str, str]:
 
 
 def test_the_page_edits_all_columns_at_once(
-    make_user: Callable[..., User], dataset: Dataset, ingested: Ingested
+    staff: Callable[..., Client], dataset: Dataset, ingested: Ingested
 ) -> None:
     version = ingested(PEOPLE)
-    member = make_user(Role.EDITOR)
-    member.is_staff = True
-    member.save()
-    client = Client()
-    client.force_login(member)
+    client = staff(Role.EDITOR)
     address = reverse("admin:datasets_dataset_edit_schema", args=[dataset.pk])
     assert "No schema is in force" in client.get(address).content.decode()
     columns = columns_of(version, town={"categories": ["Rome", "Oslo"]}, age={"minimum": "5"})
@@ -300,14 +295,10 @@ def test_the_page_edits_all_columns_at_once(
 
 
 def test_a_viewer_sees_the_schema_and_cannot_change_it(
-    make_user: Callable[..., User], dataset: Dataset, ingested: Ingested
+    staff: Callable[..., Client], dataset: Dataset, ingested: Ingested
 ) -> None:
     version = ingested(PEOPLE)
-    member = make_user(Role.VIEWER)
-    member.is_staff = True
-    member.save()
-    client = Client()
-    client.force_login(member)
+    client = staff(Role.VIEWER)
     address = reverse("admin:datasets_dataset_edit_schema", args=[dataset.pk])
     assert "Save as new revision" not in client.get(address).content.decode()
     assert client.post(address, form_of(columns_of(version))).status_code == 200

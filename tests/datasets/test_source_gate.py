@@ -16,7 +16,7 @@ from core.errors import Invalid
 from datasets import lake, services
 from datasets.errors import AppendOvertaken, SourceOvertaken
 from datasets.models import DataCheck, Dataset, DatasetVersion, RunOutcome, Source, SourceRun
-from datasets.services.sources import terms_of
+from datasets.services.source_terms import terms_of
 from jobs import services as job_services
 from jobs.models import Job, JobStatus
 from tests.datasets.source_making import MakeSource, version_of

@@ -37,7 +37,7 @@ from datasets.models import (
     SourceRun,
 )
 from datasets.services import SourceTerms
-from datasets.services.sources import terms_of
+from datasets.services.source_terms import terms_of
 from datasets.sources import asking
 from datasets.tasks import collect_on_schedule
 from jobs import services as job_services

@@ -27,7 +27,7 @@ from datasets.api.serializers.sources import (
 )
 from datasets.models import Dataset, Source, SourceKind
 from datasets.selectors.sources import runs, sources
-from datasets.services.sources import UNCHANGED, terms_of
+from datasets.services.source_terms import UNCHANGED, terms_of
 from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer
 
