@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import orjson
 from models_registry.decisions import usual_threshold
 from models_registry.loading import load_explainer, load_version
 from models_registry.models import ModelVersion
-from models_registry.runtimes import Runtime
+from models_registry.runtimes import RowsNotComputed, Runtime
 from models_registry.signatures import Columns, Signature
 from serving.models import Deployment, Endpoint
 from serving.prediction_log import KEEP_ALL, LogPolicy
@@ -114,6 +115,8 @@ def load_model(version: ModelVersion) -> LoadedModel:
 
     Raises
     ------
+    models_registry.runtimes.RowsNotComputed
+        It computes none of some plain rows.
     core.errors.DomainError
         A file is missing, damaged or not trusted.
     models_registry.runtimes.CannotRun
@@ -123,17 +126,35 @@ def load_model(version: ModelVersion) -> LoadedModel:
     runtime = load_version(version)
     if version.runtime == "native":
         runtime = BatchedRuntime(runtime)
-    runtime.predict(_some_rows(signature))
+    _answer_once(runtime, _some_rows(signature))
     return LoadedModel(signature, runtime, Explaining(lambda: load_explainer(version, runtime)))
 
 
-def _some_rows(signature: Signature) -> Columns:
-    """Return a row of zeros and one of what may be missing.
+def _answer_once(runtime: Runtime, rows: Columns) -> None:
+    """Let a runtime answer; the first answer is slow, so nobody else shall wait for it.
 
-    The first answer is slow, so nobody else shall wait for it.
+    A graph may be unable to compute a row, as it may be with a caller's, who is told so then.
+
+    Raises
+    ------
+    RowsNotComputed
+        It computes none of the rows.
     """
-    numeric = np.zeros((2, len(signature.numeric)))
-    numeric[1, [field.nullable for field in signature.numeric]] = np.nan
+    try:
+        runtime.predict(rows)
+    except RowsNotComputed:
+        for place in range(rows.row_count):
+            with suppress(RowsNotComputed):
+                runtime.predict(rows.take(slice(place, place + 1)))
+                return
+        raise
+
+
+def _some_rows(signature: Signature) -> Columns:
+    """Return a row of zeros, one of ones, and one of what may be missing."""
+    numeric = np.zeros((3, len(signature.numeric)))
+    numeric[1] = 1.0
+    numeric[2, [field.nullable for field in signature.numeric]] = np.nan
     known = [(field.categories or ("",))[0] for field in signature.text]
-    texts = tuple(np.array([value, value], dtype=object) for value in known)
-    return Columns(signature, numeric, texts, 2)
+    texts = tuple(np.array([value] * 3, dtype=object) for value in known)
+    return Columns(signature, numeric, texts, 3)

@@ -13,11 +13,15 @@ from rest_framework.test import APIClient
 from accounts.principals import Principal
 from jobs.models import Job
 from models_registry.models import ModelVersion
+from models_registry.runtimes import RowsNotComputed, Scores
 from models_registry.services import promote, upload_model, waive
+from models_registry.signatures import Columns
 from serving.lineage import prediction_lineage
 from serving.models import Endpoint
+from serving.routing.routes import _answer_once, _some_rows
 from serving.services import create_endpoint
 from tests.models_registry import onnx_files as files
+from tests.models_registry.fitting import fit
 from tests.serving.wire import answered, secret_of
 
 ROWS = [{"size": 2.0, "weight": -1.0, "age": 0.5}, {"size": -2.0, "weight": 1.0, "age": 0.0}]
@@ -73,6 +77,52 @@ def test_rows_that_do_not_fit_are_refused_as_by_any_other_model(
     refused = answered(secret_of(api()), {"instances": [{**ROWS[0], "size": None}]})
     assert refused.status == 422
     assert refused.json()["errors"][0]["field"] == "instances[0].size"
+
+
+def test_a_graph_that_cannot_compute_some_rows_is_served_and_refuses_those_alone(
+    principal: Principal, api: Callable[..., APIClient], run_job: Callable[[Job], Job]
+) -> None:
+    job = upload_model(
+        principal=principal,
+        file=SimpleUploadedFile("unit.onnx", files.like_tensorflow().SerializeToString()),
+        model="churn",
+        task="classification",
+        signature={
+            "inputs": [{"name": "size", "nullable": True}, "weight", "age"],
+            "classes": ["no", "yes"],
+        },
+    )
+    version = ModelVersion.objects.get(pk=run_job(job).result["model_version"])
+    waive(principal=principal, version=version, reason="measured where it was made")
+    promote(principal=principal, version=version)
+    create_endpoint(principal=principal, name="churn", model=version.model)
+    secret = secret_of(api())
+    assert answered(secret, {"instances": ROWS}).json()["predictions"] == ["yes", "no"]
+    refused = answered(secret, {"instances": [{**ROWS[0], "size": None}]})
+    assert (refused.status, refused.json()["code"]) == (422, "rows_not_computed")
+
+
+class Strict:
+    """A runtime that computes rows with these values of the first input, and no batch."""
+
+    name = "strict"
+
+    def __init__(self, *computed: float) -> None:
+        self._computed = computed
+
+    def predict(self, columns: Columns) -> Scores:
+        """Answer one row."""
+        if columns.row_count > 1 or columns.numeric[0, 0] not in self._computed:
+            raise RowsNotComputed("row 0: the model's answer is no finite number.")
+        return Scores(["no"], None)
+
+
+def test_a_model_that_computes_none_of_some_plain_rows_is_not_loaded() -> None:
+    rows = _some_rows(fit("logistic", "binary").signature)
+    for runtime in (Strict(0.0), Strict(1.0)):
+        _answer_once(runtime, rows)
+    with pytest.raises(RowsNotComputed):
+        _answer_once(Strict(), rows)
 
 
 def test_an_answer_leads_back_to_who_uploaded_the_model(
