@@ -12,6 +12,7 @@ from datasets.formats.encoding import Utf8Stream
 
 _QUOTE = ord('"')
 _MOST_STEPS = 2_000
+_COUNTED_AT_ONCE = 1 << 18
 
 
 class BadBytesError(Exception):
@@ -83,7 +84,7 @@ class Cutter:
         self._block_bytes = block_bytes
         self._mark = mark
         self._free: list[bytearray] = []
-        self._are_quotes = np.empty(0, dtype=np.bool_)
+        self._are_quotes = np.empty(_COUNTED_AT_ONCE, dtype=np.bool_)
         self._left = b""
         self._is_over = False
 
@@ -136,9 +137,11 @@ class Cutter:
         return 0
 
     def _count_quotes(self, buffer: bytearray, end: int) -> int:
-        if len(self._are_quotes) < len(buffer):
-            self._are_quotes = np.empty(len(buffer), dtype=np.bool_)
-        found = np.equal(
-            np.frombuffer(buffer, np.uint8, count=end), _QUOTE, out=self._are_quotes[:end]
-        )
-        return int(np.count_nonzero(found))
+        # Piece by piece, so that what is looked at twice is still at hand.
+        content = np.frombuffer(buffer, np.uint8, count=end)
+        total = 0
+        for start in range(0, end, _COUNTED_AT_ONCE):
+            piece = content[start : start + _COUNTED_AT_ONCE]
+            found = np.equal(piece, _QUOTE, out=self._are_quotes[: len(piece)])
+            total += int(np.count_nonzero(found))
+        return total

@@ -93,14 +93,17 @@ class Utf8Stream(io.RawIOBase):
 
     def fill(self, target: memoryview) -> int:
         """Write the bytes that come next to ``target``; say how many, which are fewer than fit only at the end."""
-        got = 0
-        if self._decoder is None and not self._pending:
-            while got < len(target) and not self._ended:
-                count = self._raw.readinto(target[got:])  # type: ignore[attr-defined]
-                got += count
-                self._ended = count == 0
-            self.bytes_read += got
-            self._pending = self._tail if self._ended else b""
+        got = min(len(self._pending), len(target))
+        target[:got] = self._pending[:got]
+        self._pending = self._pending[got:]
+        # Straight from the file, where nothing has to be decoded: other threads go on meanwhile.
+        while self._decoder is None and got < len(target) and not self._ended:
+            count = self._raw.readinto(target[got:])  # type: ignore[attr-defined]
+            got += count
+            self.bytes_read += count
+            if count == 0:
+                self._ended = True
+                self._pending = self._tail
         if got < len(target):
             rest = self.read(len(target) - got)
             target[got : got + len(rest)] = rest

@@ -33,6 +33,10 @@ from datasets.schema import text as cell_text
 
 _FIRST_LOOK = 64
 _MOST_COUNTED = 4_096
+_MAY_BEGIN_NUMBER = frozenset(
+    bytes([byte]) for byte in range(256) if byte <= 0x20 or byte >= 0x80 or byte in b"-.0123456789"
+)
+"""First bytes of texts that may be numbers, or white space before one."""
 _FEW_ROWS = 20_000
 _MOST_THREADS = 4
 
@@ -118,13 +122,22 @@ class _ColumnStream:
         present = values.drop_null() if values.null_count else values
         if len(present) == 0:
             return
-        if self._type in (ColumnType.STRING, ColumnType.BOOLEAN):
-            self._take_discrete(present)
+        if self._type is ColumnType.BOOLEAN:
+            self._take_booleans(present)
+        elif self._type is ColumnType.STRING:
+            self._take_texts(present)
         else:
             self._distinct.update(value_hashes(present))
             self._measure(present)
 
-    def _take_discrete(self, present: pa.Array) -> None:
+    def _take_booleans(self, present: pa.Array) -> None:
+        assert self._counts is not None
+        for value, count in ((True, present.true_count), (False, present.false_count)):
+            if count:
+                self._counts[value] += count
+        self._distinct.update(value_hashes(pa.array(list(self._counts))))
+
+    def _take_texts(self, present: pa.Array) -> None:
         different, counts = present, None
         if self._counts is not None:
             counted = present.value_counts()
@@ -134,8 +147,7 @@ class _ColumnStream:
             if len(self._counts) > _MOST_COUNTED:
                 self._counts = None
         self._distinct.update(value_hashes(different))
-        if self._type is ColumnType.STRING:
-            self._look_at_text(different, counts)
+        self._look_at_text(different, counts)
 
     def _measure(self, present: pa.Array) -> None:
         bounds = pc.min_max(
@@ -153,9 +165,7 @@ class _ColumnStream:
         low, high = int(lengths["min"].as_py()), int(lengths["max"].as_py())
         self._shortest = low if self._shortest is None else min(self._shortest, low)
         self._longest = high if self._longest is None else max(self._longest, high)
-        head = cell_text.looks_numeric(cell_text.trimmed(different.slice(0, _FIRST_LOOK)))
-        share = (pc.sum(head).as_py() or 0) / len(head)
-        if share < 0.5 and self._strange is not None:
+        if self._strange is not None and _few_are_numeric(different.slice(0, _FIRST_LOOK)):
             return
         numeric = cell_text.looks_numeric(cell_text.trimmed(different))
         self._numeric += pc.sum(numeric if counts is None else counts.filter(numeric)).as_py() or 0
@@ -221,6 +231,15 @@ class _ColumnStream:
             quantiles=(Quantile(0.0, low), *inner, Quantile(1.0, high)),
             histogram=bins,
         )
+
+
+def _few_are_numeric(values: pa.Array) -> bool:
+    """Whether less than half of the values are written as numbers; a look at their first bytes mostly tells."""
+    begins = pc.binary_slice(values.cast(pa.binary()), 0, 1).to_pylist()
+    if sum(begin in _MAY_BEGIN_NUMBER for begin in begins) < 0.5 * len(values):
+        return True
+    numeric = cell_text.looks_numeric(cell_text.trimmed(values))
+    return bool((pc.sum(numeric).as_py() or 0) < 0.5 * len(values))
 
 
 def _scaled(bins: Sequence[Bin], total: int) -> tuple[Bin, ...]:

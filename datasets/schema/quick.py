@@ -113,15 +113,33 @@ class _Bytes:
             return self.data[:0]
         return self.data[self.starts[0] : self.starts[-1] + self.lengths[-1]]
 
-    def zeros(self, *, with_more: int) -> npt.NDArray[np.int32]:
-        """Return where a zero begins a cell that goes on, or follows its sign with so many bytes behind it."""
+    def has_leading_zero(self, *, fractions: bool) -> bool:
+        """Whether a zero begins a number that goes on, behind its sign if it has one.
+
+        Parameters
+        ----------
+        fractions
+            A zero before anything but a digit is none, nor is a zero alone behind its sign.
+        """
         if len(self.data) == 0:
-            return np.empty(0, np.int32)
-        # Clipped: an empty cell at the end begins behind the data. What it shows there does not count.
+            return False
+        # Of all cells, because picking some takes longer. Empty ones show their neighbour, or the last byte.
         first = self.data.take(self.starts, mode="clip")
-        plain = self.starts[(first == _ZERO) & (self.lengths > 1)]
-        signed = self.starts[(first == _MINUS) & (self.lengths > 1 + with_more)] + 1
-        return np.concatenate([plain, signed[self.data[signed] == _ZERO]])
+        plain = (first == _ZERO) & (self.lengths > 1)
+        signed = (first == _MINUS) & (self.lengths > 1)
+        if not plain.any() and not signed.any():
+            return False
+        second = self.data.take(self.starts + 1, mode="clip")
+        signed &= second == _ZERO
+        if fractions:
+            third = self.data.take(self.starts + 2, mode="clip")
+            plain &= _are_digits(second)
+            signed &= _are_digits(third) & (self.lengths > 2)
+        return bool(plain.any() or signed.any())
+
+
+def _are_digits(characters: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    return characters - np.uint8(_ZERO) <= _NINE - _ZERO
 
 
 def _integers(cells: pa.Array) -> QuickRead | None:
@@ -129,7 +147,7 @@ def _integers(cells: pa.Array) -> QuickRead | None:
         values = cells.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
-    if len(_Bytes.of(cells).zeros(with_more=0)):
+    if _Bytes.of(cells).has_leading_zero(fractions=False):
         return None
     inexact = _first_inexact(values)
     fits = {INTEGER} if inexact is not None else {INTEGER, NUMBER, COMMA}
@@ -161,16 +179,11 @@ def _numbers(cells: pa.Array) -> QuickRead | None:
         return None
     if not pc.all(pc.is_finite(values), min_count=0).as_py():
         return None
-    if _has_leading_zero(found) or not _all_carried(
+    if found.has_leading_zero(fractions=True) or not _all_carried(
         cells, values, (found.lengths > _SAFE_DIGITS) & ~powers
     ):
         return None
     return QuickRead(values, frozenset({NUMBER}), has_fraction=True)
-
-
-def _has_leading_zero(found: _Bytes) -> bool:
-    follows = found.data[found.zeros(with_more=1) + 1]
-    return bool(np.any((follows >= _ZERO) & (follows <= _NINE)))
 
 
 def _all_carried(cells: pa.Array, values: pa.Array, long: npt.NDArray[np.bool_]) -> bool:
