@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -95,14 +96,10 @@ def _canonical(array: pa.Array, type_: ColumnType) -> tuple[_Bytes, _Bytes]:
     if type_ is ColumnType.STRING:
         return _canonical_text(array)
     has_nulls = array.null_count > 0
-    shape = (
-        array.is_valid().to_numpy(zero_copy_only=False).astype("u1")
-        if has_nulls
-        else np.ones(len(array), "u1")
-    )
+    shape = _bits(array, 0) if has_nulls else np.ones(len(array), "u1")
     if type_ is ColumnType.BOOLEAN:
-        booleans = pc.fill_null(array, False).to_numpy(zero_copy_only=False)
-        return shape.data, booleans.astype("u1").data
+        truths = _bits(array, 1)
+        return shape.data, (truths & shape if has_nulls else truths).data
     if type_ is ColumnType.NUMBER:
         filled = pc.fill_null(array, 0.0) if has_nulls else array
         numbers = filled.to_numpy(zero_copy_only=False).astype("<f8", copy=False)
@@ -115,16 +112,27 @@ def _canonical(array: pa.Array, type_: ColumnType) -> tuple[_Bytes, _Bytes]:
     return shape.data, np.ascontiguousarray(values).data
 
 
+def _bits(array: pa.Array, buffer: int) -> npt.NDArray[np.uint8]:
+    """Return a bitmap of an array (0: which values are there; 1: booleans) as a byte for each value."""
+    bits = array.buffers()[buffer]
+    if bits is None:
+        return np.zeros(len(array), "u1")
+    begin, end = array.offset, array.offset + len(array)
+    packed = np.frombuffer(bits, "u1", count=(end + 7) // 8)[begin // 8 :]
+    return np.unpackbits(packed, count=end - begin // 8 * 8, bitorder="little")[begin % 8 :]
+
+
 def _canonical_text(array: pa.Array) -> tuple[_Bytes, _Bytes]:
-    if array.null_count:
-        lengths = pc.fill_null(pc.binary_length(array), -1).to_numpy(zero_copy_only=False)
-        # Filling makes new buffers, so that what is under a null does not matter.
-        array = pc.fill_null(array, "")
-    else:
-        lengths = pc.binary_length(array).to_numpy(zero_copy_only=False)
-    shape = lengths.astype("<i8").data
     _, offsets, data = array.buffers()
-    if len(array) == 0 or data is None:
-        return shape, b""
-    ends = np.frombuffer(offsets, dtype="<i4", count=array.offset + len(array) + 1)
-    return shape, memoryview(data)[int(ends[array.offset]) : int(ends[-1])]
+    if len(array) == 0:
+        return b"", b""
+    ends = np.frombuffer(offsets, dtype="<i4", count=array.offset + len(array) + 1)[array.offset :]
+    lengths = np.diff(ends).astype("<i8")
+    if array.null_count:
+        present = _bits(array, 0).view(np.bool_)
+        if lengths[~present].any():
+            # Something is under a null. Filling makes new buffers, in which nothing is.
+            _, content = _canonical_text(pc.fill_null(array, ""))
+            return np.where(present, lengths, -1).data, content
+        lengths[~present] = -1
+    return lengths.data, b"" if data is None else memoryview(data)[int(ends[0]) : int(ends[-1])]

@@ -29,7 +29,7 @@ from datasets.profile.columns import (
 from datasets.profile.sketches import DistinctCount, RowSample, value_hashes
 from datasets.profile.table import ProfileNote, TableProfile
 from datasets.schema import Column, ColumnType, Schema
-from datasets.schema import text as cell_text
+from datasets.schema.quick import looks_numeric
 
 _FIRST_LOOK = 64
 _MOST_COUNTED = 4_096
@@ -167,7 +167,7 @@ class _ColumnStream:
         self._longest = high if self._longest is None else max(self._longest, high)
         if self._strange is not None and _few_are_numeric(different.slice(0, _FIRST_LOOK)):
             return
-        numeric = cell_text.looks_numeric(cell_text.trimmed(different))
+        numeric = looks_numeric(different)
         self._numeric += pc.sum(numeric if counts is None else counts.filter(numeric)).as_py() or 0
         if self._strange is None:
             strange = pc.indices_nonzero(pc.invert(numeric))
@@ -238,8 +238,7 @@ def _few_are_numeric(values: pa.Array) -> bool:
     begins = pc.binary_slice(values.cast(pa.binary()), 0, 1).to_pylist()
     if sum(begin in _MAY_BEGIN_NUMBER for begin in begins) < 0.5 * len(values):
         return True
-    numeric = cell_text.looks_numeric(cell_text.trimmed(values))
-    return bool((pc.sum(numeric).as_py() or 0) < 0.5 * len(values))
+    return bool((pc.sum(looks_numeric(values)).as_py() or 0) < 0.5 * len(values))
 
 
 def _scaled(bins: Sequence[Bin], total: int) -> tuple[Bin, ...]:

@@ -75,6 +75,19 @@ def quick_read(cells: pa.Array, reading: Reading) -> QuickRead | None:
             return None
 
 
+def looks_numeric(values: pa.Array) -> pa.Array:
+    """Tell which texts are written as decimal numbers, white space around them apart; no nulls.
+
+    The same as :func:`datasets.schema.text.looks_numeric` of trimmed cells; where there is nothing but digits
+    in all of them (codes, post codes), a zero at the beginning is all that can speak against a number.
+    """
+    found = _Bytes.of(values)
+    if not found.are_digits():
+        return text.looks_numeric(text.trimmed(values))
+    begins_with_zero = found.data.take(found.starts, mode="clip") == _ZERO
+    return pa.array((found.lengths == 1) | ((found.lengths > 1) & ~begins_with_zero))
+
+
 @dataclass(frozen=True, slots=True)
 class _Bytes:
     """The bytes of the cells of one array, and where each cell begins and how long it is."""
@@ -107,6 +120,11 @@ class _Bytes:
             places = np.flatnonzero(is_one) + self.starts[0]
             found[np.searchsorted(self.starts, places, side="right") - 1] = True
         return found
+
+    def are_digits(self) -> bool:
+        """Whether there are bytes, and all of them are digits."""
+        part = self._part()
+        return len(part) > 0 and bool(part.min() >= _ZERO) and bool(part.max() <= _NINE)
 
     def _part(self) -> npt.NDArray[np.uint8]:
         if len(self.starts) == 0:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, example, given, settings
@@ -25,7 +27,7 @@ from datasets.profile import sketches as sketch_sizes
 from datasets.profile.sketches import DistinctCount, value_hashes
 from datasets.schema import Column, ColumnGuess, ColumnType, Schema, typed_array
 from datasets.schema import text as cell_text
-from datasets.schema.quick import quick_read
+from datasets.schema.quick import looks_numeric, quick_read
 from datasets.schema.rounding import surely_rounded
 
 Ingested = Callable[..., DatasetVersion]
@@ -74,6 +76,18 @@ def test_a_quick_reading_takes_only_what_the_rules_take(cells: list[str | None])
         for other, comma in _READINGS:
             if (other, comma) not in found.fits and found.values.null_count < len(cells):
                 assert not _closely(array, other)
+
+
+@given(
+    st.lists(
+        st.one_of(st.text("0123456789", max_size=4), st.text("0-.e 9", max_size=4)), max_size=6
+    ),
+    st.integers(0, 2),
+)
+@example(["", "007", "0", "10"], 1)
+def test_texts_of_digits_look_numeric_as_the_rules_say(cells: list[str], offset: int) -> None:
+    array = pa.array(cells, pa.string()).slice(offset)
+    assert looks_numeric(array) == cell_text.looks_numeric(cell_text.trimmed(array))
 
 
 @settings(max_examples=80)
@@ -192,6 +206,28 @@ def test_other_engines_read_the_same_rows(ingested: Ingested, db: None) -> None:
     table = DeltaTable(path, version=version.delta_version).to_pyarrow_table()
     assert table.drop_columns(["__row__"]).to_pydict() == ours
     assert table["__row__"].to_pylist() == [0, 1, 2]
+
+
+def test_other_engines_read_integers_and_texts_stored_as_differences(
+    ingested: Ingested, db: None
+) -> None:
+    rng = np.random.default_rng(1)
+    numbers = [-(2**63), 2**63 - 1, 0, *rng.integers(-(2**62), 2**62, 997).tolist()]
+    keys = [f"{key:016x}" for key in rng.integers(0, 2**63, 1000)]
+    keys[7] = keys[999] = ""
+    rows = "".join(f"{n},{key}\n" for n, key in zip(numbers, keys, strict=True))
+    version = ingested(f"n,key\n{rows}".encode())
+    expected = {"n": numbers, "key": [key or None for key in keys]}
+    assert lake.read_table(version).to_pydict() == expected
+    path = lake.dataset_path(version.dataset)
+    (file,) = (part for part in Path(path).iterdir() if part.suffix == ".parquet")
+    group = pq.ParquetFile(file).metadata.row_group(0)
+    assert "DELTA_BINARY_PACKED" in group.column(1).encodings
+    assert "DELTA_LENGTH_BYTE_ARRAY" in group.column(2).encodings
+    frame = polars.read_delta(path, version=version.delta_version)
+    assert frame.drop("__row__").to_dict(as_series=False) == expected
+    seen = duckdb.execute(f"SELECT n, key FROM '{file}' ORDER BY __row__").fetchall()
+    assert seen == list(zip(*expected.values(), strict=True))
 
 
 def test_an_append_leaves_the_files_of_its_parent_alone(ingested: Ingested, db: None) -> None:
