@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -160,6 +161,27 @@ def _kept(
         kept = _Kept(started)
         kept.set(**attributes)
         yield kept
+
+
+class Steps:
+    """Spans of what is done one after the other; each begins where the one before it ended."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at = time.time_ns()
+
+    def end(self, name: str, **attributes: Value | None) -> None:
+        """End a step, and tell its name and attributes (see :meth:`Span.set`)."""
+        span = _tracer.start_span(name, start_time=self._at)
+        _Kept(span).set(**attributes)
+        self._at = time.time_ns()
+        span.end(self._at)
+
+
+def steps() -> Steps | None:
+    """Return what makes spans of the steps of something that is done often; None where nobody traces."""
+    return None if _tracer is None else Steps()
 
 
 def trace_parent() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -17,8 +18,7 @@ from serving.routing import Routing, Traffic
 from serving.routing.routes import Route
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A caller who may ask, and the route that answers.
 
     Attributes

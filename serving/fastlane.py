@@ -26,6 +26,7 @@ from core.middleware import acceptable_request_id
 from serving import prediction
 from serving.admission import addressed, admit
 from serving.errors import EndpointUnknown, VersionNotServed
+from serving.limits import limits
 from serving.protocols import NATIVE, Address, Envelope, Payload, exchange, scoring_address
 from serving.routing import routing
 
@@ -97,7 +98,7 @@ class FastLane:
             return False
         if not environ.get("CONTENT_LENGTH", "").isdecimal():
             return False
-        if settings.SECURE_SSL_REDIRECT and not _is_secure(environ):
+        if limits().only_https and not _is_secure(environ):
             return False
         host: str = environ.get("HTTP_HOST", "")
         allowed = self._hosts.get(host)
@@ -118,7 +119,7 @@ class FastLane:
         if not is_bearer and (address.codec is NATIVE or "HTTP_AUTHORIZATION" in environ):
             return None
         json_length: str | None = environ.get("HTTP_INFERENCE_HEADER_CONTENT_LENGTH")
-        if length > settings.PREDICT_MAX_BODY_BYTES:
+        if length > limits().body_bytes:
             return None
         if json_length is not None and not json_length.isdecimal():
             return None
@@ -171,7 +172,7 @@ def _state_length(environ: Environ) -> None:
     """Read a body that comes in chunks, and say how long it is: neither Django nor we guess."""
     if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
         return
-    body: bytes = environ["wsgi.input"].read(settings.PREDICT_MAX_BODY_BYTES + 1)
+    body: bytes = environ["wsgi.input"].read(limits().body_bytes + 1)
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     del environ["HTTP_TRANSFER_ENCODING"]

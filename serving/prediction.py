@@ -9,10 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol
-
-from django.conf import settings
+from typing import Any, NamedTuple, Protocol
 
 from accounts.policy import Permission
 from accounts.principals import Principal
@@ -20,10 +17,12 @@ from core import tracing
 from core.clock import now
 from core.errors import DomainError, TooLarge
 from core.ids import uuid7_texts
-from models_registry.decisions import rule_on
+from models_registry.decisions import Ruling, rule_on
+from models_registry.runtimes import Scores
 from serving.admission import Admitted, key_of
 from serving.errors import TookTooLong
 from serving.failed_requests import note_failure
+from serving.limits import limits
 from serving.prediction_log import LoggedRequest, encode_request
 from serving.prediction_log.features import FeatureBlock
 from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload, exchange
@@ -65,17 +64,11 @@ def answer(
     """
     principal.require(Permission.PREDICT)
     return _make(
-        envelope,
-        codec=codec,
-        route=route,
-        principal=principal,
-        request_id=request_id,
-        log=log,
+        envelope, codec, route, principal, request_id, log, "", time.perf_counter()
     ).payload
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(NamedTuple):
     """An answer, and what shadows and counters need to know of it."""
 
     payload: Payload
@@ -87,90 +80,125 @@ class _Made:
 
 def _make(
     envelope: Envelope,
-    *,
     codec: Codec,
     route: Route,
     principal: Principal,
     request_id: str,
     log: Log,
-    entity_key: str = "",
+    entity_key: str,
+    began: float,
 ) -> _Made:
-    began = time.perf_counter()
-    with tracing.span("predict: decode"):
-        decoded = read_rows(
-            envelope,
-            codec,
-            route.model.signature,
-            most_bytes=settings.PREDICT_MAX_BODY_BYTES,
-            most_rows=settings.PREDICT_MAX_ROWS,
-            explains=route.model.explaining is not None,
-        )
+    """Read, compute, log and write; ``began`` is the moment of ``time.perf_counter`` at which the request was taken."""
+    model = route.model
+    steps = tracing.steps()
+    most = limits()
+    decoded = read_rows(
+        envelope,
+        codec,
+        model.signature,
+        most_bytes=most.body_bytes,
+        most_rows=most.rows,
+        explains=model.explaining is not None,
+    )
     columns = decoded.columns
     explainer = None
-    if decoded.wants_explanations and route.model.explaining is not None:
-        explainer = route.model.explaining.ready_for(columns.row_count)
-    with tracing.span(
-        "predict: score",
-        mlops__endpoint=route.endpoint_name,
-        mlops__model_version=route.version_number,
-        mlops__role=route.role,
-        mlops__rows=columns.row_count,
-        mlops__request_id=request_id,
-    ):
-        scores = route.model.runtime.predict(columns)
+    if decoded.wants_explanations and model.explaining is not None:
+        explainer = model.explaining.ready_for(columns.row_count)
+    if steps is not None:
+        steps.end("predict: decode")
+    scores = model.runtime.predict(columns)
+    if steps is not None:
+        steps.end(
+            "predict: score",
+            mlops__endpoint=route.endpoint_name,
+            mlops__model_version=route.version_number,
+            mlops__role=route.role,
+            mlops__rows=columns.row_count,
+            mlops__request_id=request_id,
+        )
     why = None
     if explainer is not None:
-        with tracing.span("predict: explain"):
-            why = explained(explainer, columns, scores.labels)
-    limit = settings.PREDICT_TIME_LIMIT_SECONDS
-    if 0 < limit < time.perf_counter() - began:
-        raise TookTooLong(f"The prediction took more than {limit:g} seconds.", retry_after=1)
-    ruling = rule_on(decoded.threshold, route.threshold, route.model.signature, scores)
+        why = explained(explainer, columns, scores.labels)
+        if steps is not None:
+            steps.end("predict: explain")
+    seconds = time.perf_counter() - began
+    if 0 < most.seconds < seconds:
+        raise TookTooLong(f"The prediction took more than {most.seconds:g} seconds.", retry_after=1)
+    ruling = rule_on(decoded.threshold, route.threshold, model.signature, scores)
     prediction_ids = uuid7_texts(columns.row_count)
-    policy = route.log_policy
-    is_logged = policy.takes()
+    is_logged = route.log_policy.takes()
     if is_logged:
-        with tracing.span("predict: log"):
-            log.append(
-                encode_request(
-                    LoggedRequest(
-                        project_id=route.project_id,
-                        endpoint_id=route.endpoint_id,
-                        deployment_id=route.deployment_id,
-                        model_version_id=route.model_version_id,
-                        request_id=request_id,
-                        token_prefix=principal.token_prefix,
-                        at=now(),
-                        prediction_ids=prediction_ids,
-                        instances=policy.redacted(decoded.instances),
-                        predictions=scores.labels,
-                        probabilities=scores.probabilities,
-                        role=route.role,
-                        latency_us=round((time.perf_counter() - began) * 1e6),
-                        group=route.group,
-                        entity_key="" if policy.hides_entity else entity_key,
-                        decisions=None if ruling is None else ruling.decisions,
-                        threshold=None if ruling is None else ruling.threshold,
-                        body=None if policy.redaction else decoded.body,
-                    )
-                )
+        log.append(
+            _record(
+                decoded,
+                scores,
+                ruling,
+                prediction_ids,
+                route=route,
+                principal=principal,
+                request_id=request_id,
+                entity_key=entity_key,
+                seconds=seconds,
             )
-    with tracing.span("predict: encode"):
-        payload = write_answer(
-            codec,
-            decoded,
-            Answered(
-                endpoint_name=route.endpoint_name,
-                version_number=route.version_number,
-                described=route.described,
-                signature=route.model.signature,
-                scores=scores,
-                prediction_ids=prediction_ids,
-                ruling=ruling,
-                explained=why,
-            ),
         )
+        if steps is not None:
+            steps.end("predict: log")
+    payload = write_answer(
+        codec,
+        decoded,
+        Answered(
+            route.endpoint_name,
+            route.version_number,
+            route.described,
+            model.signature,
+            scores,
+            prediction_ids,
+            ruling,
+            why,
+        ),
+    )
+    if steps is not None:
+        steps.end("predict: encode")
     return _Made(payload, decoded, scores.labels, prediction_ids, is_logged)
+
+
+def _record(
+    decoded: Decoded,
+    scores: Scores,
+    ruling: Ruling | None,
+    prediction_ids: Sequence[str],
+    *,
+    route: Route,
+    principal: Principal,
+    request_id: str,
+    entity_key: str,
+    seconds: float,
+) -> bytes:
+    """Return what the log keeps of an answer."""
+    policy = route.log_policy
+    instances, body = policy.kept(decoded.given, decoded.columns, decoded.body)
+    return encode_request(
+        LoggedRequest(
+            project_id=route.project_id,
+            endpoint_id=route.endpoint_id,
+            deployment_id=route.deployment_id,
+            model_version_id=route.model_version_id,
+            request_id=request_id,
+            token_prefix=principal.token_prefix,
+            at=now(),
+            prediction_ids=prediction_ids,
+            instances=instances,
+            predictions=scores.labels,
+            probabilities=scores.probabilities,
+            role=route.role,
+            latency_us=round(seconds * 1e6),
+            group=route.group,
+            entity_key="" if policy.hides_entity else entity_key,
+            body=body,
+            decisions=None if ruling is None else ruling.decisions,
+            threshold=None if ruling is None else ruling.threshold,
+        )
+    )
 
 
 def respond(
@@ -202,12 +230,13 @@ def respond(
             with state.turn if is_quick else _NO_TURN:
                 made = _make(
                     envelope,
-                    codec=codec,
-                    route=route,
-                    principal=admitted.principal,
-                    request_id=request_id,
-                    log=state.log,
-                    entity_key=entity_key,
+                    codec,
+                    route,
+                    admitted.principal,
+                    request_id,
+                    state.log,
+                    entity_key,
+                    time.perf_counter(),
                 )
             payload = made.payload
     except DomainError as error:
@@ -265,7 +294,7 @@ def _route_by_column(envelope: Envelope, codec: Codec, admitted: Admitted) -> tu
     if not codec.accepts(envelope.content_type):
         return traffic.usual, ""
     signature = traffic.usual.model.signature
-    decoded = codec.decode(envelope, signature, most_rows=settings.PREDICT_MAX_ROWS)
+    decoded = codec.decode(envelope, signature, most_rows=limits().rows)
     first = decoded.instances
     if isinstance(first, FeatureBlock):
         found = dict(zip(first.names, first.columns, strict=True)).get(
@@ -282,4 +311,4 @@ def _route_by_column(envelope: Envelope, codec: Codec, admitted: Admitted) -> tu
 
 def body_too_large() -> TooLarge:
     """Return the refusal of a body that is larger than the limit of the settings."""
-    return exchange.body_too_large(settings.PREDICT_MAX_BODY_BYTES)
+    return exchange.body_too_large(limits().body_bytes)

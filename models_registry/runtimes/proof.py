@@ -12,8 +12,7 @@ from models_registry.runtimes.base import Runtime, Scores
 from models_registry.signatures import (
     Columns,
     Signature,
-    columns_from_records,
-    decode_instances,
+    columns_from_body,
     encode_instances,
 )
 
@@ -68,7 +67,7 @@ def compare(left: Scores, right: Scores) -> Agreement:
 
 def through_the_wire(columns: Columns) -> Columns:
     """Return the rows as a server would see them: encoded as JSON, decoded and checked."""
-    return columns_from_records(columns.signature, decode_instances(encode_instances(columns)))
+    return columns_from_body(columns.signature, encode_instances(columns))
 
 
 def proof_rows(

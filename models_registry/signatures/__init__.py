@@ -16,13 +16,26 @@ from models_registry.signatures.columns import (
     Columns,
     columns_from_frame,
     columns_from_lists,
+    columns_from_read,
     columns_from_records,
 )
 from models_registry.signatures.errors import BodyMalformed, InputRefused, RowComplaint
-from models_registry.signatures.signature import Field, FieldType, Signature, infer_signature
-from models_registry.signatures.wire import decode_body, decode_instances, encode_instances
+from models_registry.signatures.signature import (
+    BESIDE,
+    Field,
+    FieldType,
+    Signature,
+    infer_signature,
+)
+from models_registry.signatures.wire import (
+    columns_from_body,
+    decode_body,
+    decode_instances,
+    encode_instances,
+)
 
 __all__ = [
+    "BESIDE",
     "BodyMalformed",
     "Columns",
     "Field",
@@ -32,9 +45,11 @@ __all__ = [
     "RowComplaint",
     "Signature",
     "columns_from_arrays",
+    "columns_from_body",
     "columns_from_frame",
     "columns_from_lists",
     "columns_from_matrix",
+    "columns_from_read",
     "columns_from_records",
     "columns_from_rows",
     "decode_body",

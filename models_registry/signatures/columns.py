@@ -10,8 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +23,14 @@ from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.errors import MOST_COMPLAINTS, InputRefused, RowComplaint
 from models_registry.signatures.magnitudes import are_below
 from models_registry.signatures.moments import is_moment
+from models_registry.signatures.rows import ReadBody
 from models_registry.signatures.signature import Field, Signature
 
 _NUMBERS = frozenset({int, float})
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """n rows that fit a signature.
 
     Attributes
@@ -108,9 +107,20 @@ def columns_from_records(signature: Signature, records: Sequence[Mapping[str, An
     if numeric is None or not _all_text(texts) or not _all_moments(signature, texts):
         return _carefully(signature, records)
     columns = _finish(signature, numeric, texts, len(records))
-    if columns.outside and any(field.limits.enforce for _, field in signature.limited):
-        return _carefully(signature, records)
-    return columns
+    return _carefully(signature, records) if _is_to_refuse(columns) else columns
+
+
+def columns_from_read(signature: Signature, read: ReadBody) -> Columns | None:
+    """Return what the signature's ``body_reader`` has read as columns; None when it must be looked at one by one."""
+    texts, block = read.text, read.numeric
+    if not _can_be_carried(signature, block):
+        missing = np.isnan(block)  # null, in a column that may be null: JSON has no NaN
+        if not missing.any() or not _can_be_carried(signature, np.where(missing, 0.0, block)):
+            return None
+    if texts and not _all_moments(signature, texts):
+        return None
+    columns = _finish(signature, read.numeric, texts, read.count)
+    return None if _is_to_refuse(columns) else columns
 
 
 def columns_from_lists(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> Columns:
@@ -168,12 +178,22 @@ def _numeric_block(
     if not _NUMBERS.issuperset(map(type, values)):
         return None
     block = np.array(values, dtype=np.float64).reshape(len(records), len(fields))
+    return block if _can_be_carried(signature, block) else None
+
+
+def _can_be_carried(signature: Signature, block: npt.NDArray[np.float64]) -> bool:
+    """Whether all numbers are surely what was sent, and whole where they must be."""
     # What is larger may be an integer that a double cannot carry, or no number that a model can take.
     if not are_below(block, LARGEST_EXACT):
-        return None
-    if signature.integers and (block[:, signature.integers] % 1).any():
-        return None
-    return block
+        return False
+    return not (signature.integers and (block[:, signature.integers] % 1).any())
+
+
+def _is_to_refuse(columns: Columns) -> bool:
+    """Whether a value is outside of limits that are enforced."""
+    return bool(columns.outside) and any(
+        field.limits.enforce for _, field in columns.signature.limited
+    )
 
 
 def _all_text(texts: Sequence[Sequence[Any]]) -> bool:
@@ -181,7 +201,9 @@ def _all_text(texts: Sequence[Sequence[Any]]) -> bool:
 
 
 def _all_moments(signature: Signature, texts: Sequence[Sequence[Any]]) -> bool:
-    return all(is_moment(value) for index in signature.moments for value in texts[index])
+    return all(
+        value is None or is_moment(value) for index in signature.moments for value in texts[index]
+    )
 
 
 def _carefully(signature: Signature, records: Sequence[Mapping[str, Any]]) -> Columns:

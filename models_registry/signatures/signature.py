@@ -12,11 +12,15 @@ import pandas as pd
 
 from datasets.schema import Schema, ValueLimits
 from datasets.schema.limits import UNLIMITED
+from models_registry.signatures.rows import BodyReader
 
 FieldType = Literal["number", "integer", "boolean", "string"]
 FieldFormat = Literal["date-time"]
 Task = Literal["classification", "regression", "anomaly"]
 ClassLabel = str | int | bool
+
+#: What may stand beside the rows in a body of the native wire.
+BESIDE = ("threshold", "explain")
 
 #: A text column with more distinct values than this keeps no list of its categories.
 MOST_CATEGORIES = 1000
@@ -105,6 +109,11 @@ class Signature:
     def pick_numbers(self) -> Callable[[Mapping[str, Any]], Any]:
         """What takes the numeric values out of a record: a tuple, of a single one the value itself."""
         return itemgetter(*(field.name for field in self.numeric))
+
+    @cached_property
+    def body_reader(self) -> BodyReader:
+        """What reads bodies of the native wire when nothing is unusual about them."""
+        return BodyReader(self.inputs, beside=BESIDE)
 
     @cached_property
     def has_booleans(self) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from models_registry.signatures.columns import Columns
+from models_registry.signatures.columns import Columns, columns_from_read, columns_from_records
 from models_registry.signatures.errors import BodyMalformed
+from models_registry.signatures.signature import BESIDE, Signature
 
 _KEY = "instances"
 
@@ -39,6 +40,21 @@ def encode_instances(columns: Columns) -> bytes:
                 record[field.name] = number
         records.append(record)
     return orjson.dumps({_KEY: records})
+
+
+def columns_from_body(signature: Signature, body: bytes) -> Columns:
+    """Check a body of the native wire against a signature and return its rows as columns.
+
+    Raises
+    ------
+    BodyMalformed, InputRefused
+        The body cannot be read; a row does not fit.
+    """
+    read = signature.body_reader.read(body)
+    columns = None if read is None else columns_from_read(signature, read)
+    if columns is None:
+        columns = columns_from_records(signature, decode_body(body, also=BESIDE)[0])
+    return columns
 
 
 def decode_instances(body: bytes) -> list[dict[str, Any]]:

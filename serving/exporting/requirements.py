@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 _DISTRIBUTIONS: Mapping[str, str] = {
     "fastapi": "fastapi",
     "flask": "flask",
+    "msgspec": "msgspec",
     "numpy": "numpy",
     "onnxruntime": "onnxruntime",
     "orjson": "orjson",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
 from models_registry.signatures import Columns
 
@@ -35,6 +36,15 @@ class FeatureBlock:
         return [dict(zip(self.names, row, strict=True)) for row in zip(*listed, strict=True)]
 
     @classmethod
+    def tells_all(cls, columns: Columns) -> bool:
+        """Whether checked rows still say what was sent: an empty text may stand for null."""
+        fields = columns.signature.text
+        return not any(
+            field.nullable and not all(words)
+            for field, words in zip(fields, columns.text, strict=True)
+        )
+
+    @classmethod
     def of(cls, columns: Columns) -> FeatureBlock:
         """Return checked rows as they are logged: truth values and integers as such, null for NaN."""
         numbers = iter(range(columns.numeric.shape[1]))
@@ -56,3 +66,14 @@ class FeatureBlock:
             else:
                 values.append(column.astype(bool if field.type == "boolean" else np.int64))
         return cls(columns.signature.names, values)
+
+
+def instances_of(
+    given: Sequence[Mapping[str, Any]] | FeatureBlock | None, body: bytes | None
+) -> Sequence[Mapping[str, Any]] | FeatureBlock:
+    """Return the instances that were read, or else those of the body."""
+    if given is not None:
+        return given
+    assert body is not None, "where no instances are given, a body has them"
+    found: Sequence[Mapping[str, Any]] = orjson.loads(body)["instances"]
+    return found

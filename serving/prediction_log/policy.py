@@ -11,12 +11,15 @@ from typing import Any
 
 import orjson
 
-from serving.prediction_log.features import FeatureBlock
+from models_registry.signatures import Columns
+from serving.prediction_log.features import FeatureBlock, instances_of
 
 DROP = "drop"
 HASH = "hash"
 WAYS = (DROP, HASH)
 _HASH_DIGITS = 24
+#: Of fewer rows the text is written faster than columns are.
+_MANY_ROWS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,27 @@ class LogPolicy:
     def takes(self) -> bool:
         """Decide by chance whether a request is kept."""
         return self.share >= 1.0 or random.random() < self.share
+
+    def kept(
+        self,
+        given: Sequence[Mapping[str, Any]] | FeatureBlock | None,
+        columns: Columns,
+        body: bytes | None,
+    ) -> tuple[Sequence[Mapping[str, Any]] | FeatureBlock | None, bytes | None]:
+        """Return the instances, and the body that has them, as the log shall keep them; one of the two is None.
+
+        Parameters
+        ----------
+        given
+            The instances as they were read; None when they are those of the body.
+        columns
+            The same, checked.
+        """
+        if self.redaction:
+            return self.redacted(instances_of(given, body)), None
+        if given is None and columns.row_count >= _MANY_ROWS and FeatureBlock.tells_all(columns):
+            return FeatureBlock.of(columns), None
+        return given, body
 
     def redacted(
         self, instances: Sequence[Mapping[str, Any]] | FeatureBlock

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from serving.prediction_log.features import FeatureBlock
+from serving.prediction_log.blocks import decode_block, encode_block, is_block
+from serving.prediction_log.features import FeatureBlock, instances_of
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedRequest(NamedTuple):
     """One answered request of n instances.
 
     Attributes
@@ -21,7 +20,8 @@ class LoggedRequest:
     at
         When it was answered, in UTC, to the microsecond.
     instances
-        The n validated instances as they were received: one mapping each, or columns of values.
+        The n validated instances as they were received: one mapping each, or columns of values; None when they are
+        those of ``body``.
     predictions
         n classes or values.
     probabilities
@@ -49,7 +49,7 @@ class LoggedRequest:
     token_prefix: str
     at: datetime
     prediction_ids: Sequence[str]
-    instances: Sequence[Mapping[str, Any]] | FeatureBlock
+    instances: Sequence[Mapping[str, Any]] | FeatureBlock | None
     predictions: Sequence[Any]
     probabilities: Any = None
     role: str = "champion"
@@ -64,59 +64,41 @@ class LoggedRequest:
     @property
     def records(self) -> Sequence[Mapping[str, Any]]:
         """The instances as one mapping each."""
-        given = self.instances
+        given = instances_of(self.instances, self.body)
         return given.records() if isinstance(given, FeatureBlock) else given
 
 
 def encode_request(request: LoggedRequest) -> bytes:
     """Return the record as bytes; probabilities may be a NumPy array of shape (n, classes)."""
-    return orjson.dumps(
-        {
-            "project": request.project_id,
-            "endpoint": request.endpoint_id,
-            "deployment": request.deployment_id,
-            "version": request.model_version_id,
-            "request": request.request_id,
-            "token": request.token_prefix,
-            "at": round(request.at.timestamp() * 1e6),
-            "role": request.role,
-            "us": request.latency_us,
-            **_traffic(request),
-            "ids": request.prediction_ids,
-            **_features(request),
-            "predictions": request.predictions,
-            "probabilities": request.probabilities,
-            **_decisions(request),
-        },
-        option=orjson.OPT_SERIALIZE_NUMPY,
-    )
-
-
-def _traffic(request: LoggedRequest) -> dict[str, Any]:
-    """Return what most requests have not."""
-    if not request.group and not request.entity_key and request.answered_ids is None:
-        return {}
-    return {
-        "group": request.group,
-        "entity": request.entity_key,
-        "answered": request.answered_ids,
+    written: dict[str, Any] = {
+        "project": request.project_id,
+        "endpoint": request.endpoint_id,
+        "deployment": request.deployment_id,
+        "version": request.model_version_id,
+        "request": request.request_id,
+        "token": request.token_prefix,
+        "at": round(request.at.timestamp() * 1e6),
+        "role": request.role,
+        "us": request.latency_us,
+        "ids": request.prediction_ids,
+        "predictions": request.predictions,
+        "probabilities": request.probabilities,
     }
-
-
-def _decisions(request: LoggedRequest) -> dict[str, Any]:
-    """Return what most requests do not ask for."""
-    if request.decisions is None:
-        return {}
-    return {"decisions": request.decisions, "threshold": request.threshold}
-
-
-def _features(request: LoggedRequest) -> dict[str, Any]:
+    # What most requests have not:
+    if request.group or request.entity_key or request.answered_ids is not None:
+        written["group"] = request.group
+        written["entity"] = request.entity_key
+        written["answered"] = request.answered_ids
+    if request.decisions is not None:
+        written["decisions"] = request.decisions
+        written["threshold"] = request.threshold
     if request.body is not None:
-        return {"body": orjson.Fragment(request.body)}
-    instances = request.instances
-    if isinstance(instances, FeatureBlock):
-        return {"columns": dict(zip(instances.names, instances.columns, strict=True))}
-    return {"instances": instances}
+        written["body"] = orjson.Fragment(request.body)
+    elif isinstance(request.instances, FeatureBlock):
+        return encode_block(written, request.instances)
+    else:
+        written["instances"] = request.instances
+    return orjson.dumps(written, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _instances(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -124,7 +106,9 @@ def _instances(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     if "body" in value:
         value = value["body"]
     if "instances" in value:
-        found: Sequence[Mapping[str, Any]] = value["instances"]
+        found = value["instances"]
+        if not isinstance(found, list):
+            raise ValueError("the instances are no list")
         return found
     columns = value["columns"]
     return FeatureBlock(list(columns), list(columns.values())).records()
@@ -139,7 +123,7 @@ def decode_request(payload: bytes) -> LoggedRequest:
         The payload is not such a record.
     """
     try:
-        value = orjson.loads(payload)
+        value = decode_block(payload) if is_block(payload) else orjson.loads(payload)
         micros = int(value["at"])
         request = LoggedRequest(
             project_id=value["project"],
@@ -167,7 +151,7 @@ def decode_request(payload: bytes) -> LoggedRequest:
             len(column)
             for column in (
                 request.prediction_ids,
-                request.instances,
+                request.records,
                 request.predictions,
                 *([] if request.probabilities is None else [request.probabilities]),
                 *([] if request.answered_ids is None else [request.answered_ids]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -14,11 +14,10 @@ from models_registry.decisions import Ruling
 from models_registry.explanations import Explanation
 from models_registry.runtimes import Scores
 from models_registry.signatures import BodyMalformed, Columns, Signature
-from serving.prediction_log.features import FeatureBlock
+from serving.prediction_log.features import FeatureBlock, instances_of
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A request as the transport received it.
 
     Attributes
@@ -35,8 +34,7 @@ class Envelope:
     json_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(NamedTuple):
     """A body with what must be said about it."""
 
     status: int
@@ -45,14 +43,13 @@ class Payload:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """Rows that fit the signature, and what else the caller asked for.
 
     Attributes
     ----------
-    instances
-        The rows as they go into the prediction log.
+    given
+        The rows as they go into the prediction log; None when they are those of ``body``.
     asked
         What the dialect needs again for the answer.
     body
@@ -64,11 +61,16 @@ class Decoded:
     """
 
     columns: Columns
-    instances: Sequence[Mapping[str, Any]] | FeatureBlock
+    given: Sequence[Mapping[str, Any]] | FeatureBlock | None
     asked: Any = None
     body: bytes | None = None
     threshold: bool | float | None = None
     wants_explanations: bool = False
+
+    @property
+    def instances(self) -> Sequence[Mapping[str, Any]] | FeatureBlock:
+        """The rows as they go into the prediction log."""
+        return instances_of(self.given, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,7 @@ class Explained:
         return {"explanations": rows, "explained_by": self.facts}
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """Answers, and who gave them.
 
     Attributes

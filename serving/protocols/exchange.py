@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core.errors import DomainError, ErrorKind, Invalid, TooLarge, Unsupported
 from core.problems import domain_problem, internal_problem
 from models_registry.signatures import Signature
@@ -62,7 +60,7 @@ def write_answer(codec: Codec, decoded: Decoded, answered: Answered) -> Payload:
     unseen = len(decoded.columns.unseen)
     if unseen:
         headers.append((UNSEEN_HEADER, str(unseen)))
-    return replace(payload, headers=tuple(headers))
+    return payload._replace(headers=tuple(headers))
 
 
 def refusal(error: DomainError, codec: Codec = NATIVE) -> Payload:
@@ -73,7 +71,7 @@ def refusal(error: DomainError, codec: Codec = NATIVE) -> Payload:
         headers.append(("Retry-After", str(error.details.get("retry_after", 1))))
     if error.kind is ErrorKind.UNAUTHENTICATED:
         headers.append(("WWW-Authenticate", "Bearer"))
-    return replace(made, headers=tuple(headers))
+    return made._replace(headers=tuple(headers))
 
 
 def failure(codec: Codec = NATIVE) -> Payload:

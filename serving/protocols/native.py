@@ -11,8 +11,11 @@ from typing import Any
 import orjson
 
 from models_registry.signatures import (
+    BESIDE,
     BodyMalformed,
+    Columns,
     Signature,
+    columns_from_read,
     columns_from_records,
     decode_body,
 )
@@ -28,7 +31,6 @@ from serving.protocols.base import (
 #: No more values that training did not see are listed for one request.
 MOST_WARNINGS = 100
 _EXPLAIN = "explain"
-_BESIDE = ("threshold", _EXPLAIN)
 _JSON = frozenset({"application/json", "application/json;charset=utf-8"})
 
 
@@ -43,19 +45,26 @@ class Native:
 
     def decode(self, envelope: Envelope, signature: Signature, *, most_rows: int) -> Decoded:
         """Return the rows of a body."""
-        instances, beside = decode_body(envelope.body, also=_BESIDE)
-        check_row_count(len(instances), most_rows, field="instances")
-        threshold = read_threshold(beside.get("threshold")) if beside else None
-        explain = beside.get(_EXPLAIN, False)
-        if not isinstance(explain, bool):
-            raise BodyMalformed("'explain' must be true or false.", field=_EXPLAIN)
-        return Decoded(
-            columns_from_records(signature, instances),
-            instances,
-            body=envelope.body,
-            threshold=threshold,
-            wants_explanations=explain,
-        )
+        instances: Sequence[Mapping[str, Any]] | None = None
+        columns: Columns | None = None
+        beside: Mapping[str, Any]
+        read = signature.body_reader.read(envelope.body)
+        if read is not None:
+            check_row_count(read.count, most_rows, field="instances")
+            columns, beside = columns_from_read(signature, read), read.beside
+        if columns is None:
+            instances, beside = decode_body(envelope.body, also=BESIDE)
+            check_row_count(len(instances), most_rows, field="instances")
+        threshold, explain = None, False
+        if beside:
+            threshold = read_threshold(beside.get("threshold"))
+            explain = beside.get(_EXPLAIN, False)
+            if not isinstance(explain, bool):
+                raise BodyMalformed("'explain' must be true or false.", field=_EXPLAIN)
+        if columns is None:
+            assert instances is not None, "what was not read at once has been read now"
+            columns = columns_from_records(signature, instances)
+        return Decoded(columns, instances, None, envelope.body, threshold, explain)
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return predictions, probabilities, the version that answered, and an id for each prediction."""

@@ -150,6 +150,7 @@ class Shadows:
         if not work.is_logged:
             return scores.labels
         policy = route.log_policy
+        instances, body = policy.kept(decoded.given, decoded.columns, decoded.body)
         self._append(
             encode_request(
                 LoggedRequest(
@@ -161,7 +162,8 @@ class Shadows:
                     token_prefix=work.token_prefix,
                     at=now(),
                     prediction_ids=uuid7_texts(decoded.columns.row_count),
-                    instances=policy.redacted(decoded.instances),
+                    instances=instances,
+                    body=body,
                     predictions=scores.labels,
                     probabilities=scores.probabilities,
                     role=route.role,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,8 +37,7 @@ def logged(endpoint: Endpoint, root: Path) -> LoggedRequest:
     """An answer of the endpoint, as the web process logs it; it is not shipped yet."""
     deployment = champion_deployment(endpoint)
     assert deployment is not None
-    request = dataclasses.replace(
-        logged_request(2),
+    request = logged_request(2)._replace(
         project_id=endpoint.project_id,
         endpoint_id=endpoint.pk,
         deployment_id=deployment.pk,

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models_registry.signatures import Field, Signature, columns_from_records
 from serving.prediction_log import (
+    KEEP_ALL,
     LoggedRequest,
     LogUnwritable,
     SegmentWriter,
@@ -30,6 +31,7 @@ from serving.prediction_log import (
     scan_frames,
     writer_folders,
 )
+from serving.prediction_log.features import FeatureBlock
 from tests.serving.samples import logged_request
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -102,15 +104,15 @@ def test_a_body_is_kept_as_it_came_and_read_as_its_instances() -> None:
         {"size": -2e300, "region": None},
     ]
     body = orjson.dumps({"instances": instances}, option=orjson.OPT_INDENT_2)
-    record = replace(logged_request(2), instances=instances, body=body)
+    record = logged_request(2)._replace(instances=instances, body=body)
     payload = encode_request(record)
     assert body in payload
-    assert decode_request(payload) == replace(record, body=None)
+    assert decode_request(payload) == record._replace(body=None)
 
 
 def test_probabilities_may_be_an_array() -> None:
     written = logged_request(2)
-    values = {name: getattr(written, name) for name in LoggedRequest.__slots__}
+    values = {name: getattr(written, name) for name in LoggedRequest._fields}
     from_array = LoggedRequest(**{**values, "probabilities": np.array([[0.25, 0.75]] * 2)})
     assert encode_request(from_array) == encode_request(written)
 
@@ -395,3 +397,58 @@ def _run(script: str, root: Path) -> subprocess.CompletedProcess[str]:
         check=True,
         timeout=30,
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    numbers=st.lists(
+        st.tuples(
+            st.floats(allow_infinity=False), st.integers(-(2**53), 2**53), st.text(max_size=4)
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_many_instances_are_kept_as_numbers_and_read_as_they_were(
+    numbers: list[tuple[float, int, str]],
+) -> None:
+    sizes, ages, words = (list(column) for column in zip(*numbers, strict=True))
+    block = FeatureBlock(
+        ["size", "age", "word", 'ö"'],
+        [np.array(sizes), np.array(ages), words, np.array(sizes[::-1])],
+    )
+    record = logged_request(len(numbers))._replace(instances=block)
+    payload = encode_request(record)
+    again = decode_request(payload)
+    wanted = [
+        {
+            "size": None if size != size else size,
+            "age": age,
+            "word": word,
+            'ö"': None if last != last else last,
+        }
+        for size, age, word, last in zip(sizes, ages, words, sizes[::-1], strict=True)
+    ]
+    assert again == record._replace(instances=wanted)
+    for length in (1, 4, 20, len(payload) - 1):
+        with pytest.raises(ValueError, match="not a logged request"):
+            decode_request(payload[:length])
+
+
+def test_a_large_request_is_kept_as_numbers_and_a_small_one_as_it_came() -> None:
+    signature = Signature(
+        (Field("size", "number"), Field("word", "string", nullable=True)), "regression"
+    )
+
+    def kept(words: Sequence[str | None]) -> tuple[Any, bytes | None]:
+        rows = [{"size": 1.5, "word": word} for word in words]
+        body = orjson.dumps({"instances": rows})
+        return KEEP_ALL.kept(None, columns_from_records(signature, rows), body)
+
+    assert kept(["a"] * 3) == (None, orjson.dumps({"instances": [{"size": 1.5, "word": "a"}] * 3}))
+    block, body = kept(["a"] * 100)
+    assert body is None
+    assert block.records() == [{"size": 1.5, "word": "a"}] * 100
+    # An empty text and null are the same to a model, and not to the log.
+    for words in (["a"] * 99 + [None], ["a"] * 99 + [""]):
+        assert kept(words)[0] is None
