@@ -77,7 +77,7 @@ def test_large_numbers_are_scaled_as_scikit_learn_scales_them() -> None:
 def test_a_detector_of_anomalies_gives_the_scores_of_the_site() -> None:
     known = fit("logistic", "binary")
     signature = replace(known.signature, task="anomaly", classes=None)
-    columns = replace(known.held_out, signature=signature)
+    columns = known.held_out._replace(signature=signature)
     entry = estimator_named("isolation_forest", "anomaly")
     params = validated_params(entry, {"n_estimators": 10})
     pipeline = build_pipeline(entry, task="anomaly", params=params, seed=1, signature=signature)
