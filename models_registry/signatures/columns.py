@@ -119,7 +119,7 @@ def columns_from_read(signature: Signature, read: ReadBody) -> Columns | None:
             return None
     if texts and not _all_moments(signature, texts):
         return None
-    columns = _finish(signature, read.numeric, texts, read.count)
+    columns = _finish(signature, read.numeric, texts, read.row_count)
     return None if _is_to_refuse(columns) else columns
 
 

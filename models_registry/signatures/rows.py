@@ -42,7 +42,7 @@ class ReadBody(NamedTuple):
 
     numeric: npt.NDArray[np.float64]
     text: tuple[Sequence[str | None], ...]
-    count: int
+    row_count: int
     beside: Mapping[str, Any]
 
 

@@ -50,7 +50,7 @@ class Native:
         beside: Mapping[str, Any]
         read = signature.body_reader.read(envelope.body)
         if read is not None:
-            check_row_count(read.count, most_rows, field="instances")
+            check_row_count(read.row_count, most_rows, field="instances")
             columns, beside = columns_from_read(signature, read), read.beside
         if columns is None:
             instances, beside = decode_body(envelope.body, also=BESIDE)

@@ -139,7 +139,7 @@ def test_plain_rows_are_read_at_once() -> None:
         body = json.dumps({"instances": rows, "threshold": 0.25}, indent=1).encode()
         read = SIZES.body_reader.read(body)
         assert read is not None
-        assert (read.count, read.beside) == (count, {"threshold": 0.25})
+        assert (read.row_count, read.beside) == (count, {"threshold": 0.25})
         wanted = np.array([[row["size"], row["age"]] for row in rows], dtype=np.float64)
         assert np.array_equal(read.numeric, wanted, equal_nan=True)
     words = SIGNATURE.body_reader.read(orjson.dumps({"instances": [ROW]}))
