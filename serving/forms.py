@@ -36,6 +36,12 @@ class BatchScoringForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
         help_text="Which columns of the rows go with the answers.",
     )
+    threshold = forms.FloatField(
+        required=False,
+        label="Decide at",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Adds a decision to each row of two classes, or of anomalies. Empty: at the version's own threshold, if it has one.",
+    )
 
     def __init__(self, *args: Any, projects: Sequence[Project], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

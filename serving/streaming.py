@@ -36,6 +36,8 @@ def answer_lines(
     state: Routing,
     request_id: str,
     batch_lines: int,
+    threshold: bool | float | None = None,
+    explain: bool = False,
     pause: Callable[[float], None] = time.sleep,
 ) -> Generator[bytes, None, None]:
     """Yield the answers of one batch of lines after the other, in the order of the lines.
@@ -49,11 +51,26 @@ def answer_lines(
         ends the answers (not the stream: each line is told).
     batch_lines
         So many lines are answered together.
+    threshold
+        Decide, too: at the usual threshold (True), or at this one.
+    explain
+        Say why, too: no more lines are then answered together than the model explains at once.
     """
     first_line = 1
     reader = LineReader(read, longest=settings.PREDICT_MAX_LINE_BYTES)
-    while lines := reader.take(batch_lines, most_bytes=settings.PREDICT_MAX_BODY_BYTES):
-        batch = LineBatch(first_line, lines, longest=settings.PREDICT_MAX_LINE_BYTES)
+
+    def next_lines() -> list[bytes | None]:
+        most = _together(admit, batch_lines) if explain else batch_lines
+        return reader.take(most, most_bytes=settings.PREDICT_MAX_BODY_BYTES)
+
+    while lines := next_lines():
+        batch = LineBatch(
+            first_line,
+            lines,
+            longest=settings.PREDICT_MAX_LINE_BYTES,
+            threshold=threshold,
+            explain=explain,
+        )
         if not batch.is_empty:
             try:
                 _answer(batch, admit, state, request_id, pause)
@@ -64,6 +81,19 @@ def answer_lines(
                 batch.refuse_rest(internal_problem())
         yield batch.answers()
         first_line += len(lines)
+
+
+def _together(admit: Callable[[], Admitted], most: int) -> int:
+    """Return how many lines are answered together when each is explained."""
+    usual = min(most, settings.EXPLAIN_MAX_ROWS)
+    try:
+        explaining = admit().route.model.explaining
+        return usual if explaining is None else min(usual, explaining.most_rows)
+    except DomainError:  # it is raised again where it is told to the lines
+        return usual
+    except Exception:
+        logger.exception("it is not known how many lines are explained at once")
+        return usual
 
 
 def _answer(

@@ -8,6 +8,7 @@ from models_registry.decisions.rules import DecisionRule, RuleRefused, usual_rul
 from models_registry.decisions.ruling import (
     Ruling,
     ThresholdRefused,
+    asked_threshold,
     check_threshold,
     rule_on,
     usual_threshold,
@@ -20,6 +21,7 @@ __all__ = [
     "RuleRefused",
     "Ruling",
     "ThresholdRefused",
+    "asked_threshold",
     "check_threshold",
     "choose_threshold",
     "decided",

@@ -56,10 +56,10 @@ def usual_threshold(
     return EVEN if signature.task == "classification" else None
 
 
-def rule_on(
-    asked: bool | float | None, usual: float | None, signature: Signature, scores: Scores
-) -> Ruling | None:
-    """Return the decisions that were asked for: at the usual threshold (True), or at one of the caller's own.
+def asked_threshold(
+    asked: bool | float | None, usual: float | None, signature: Signature
+) -> float | None:
+    """Return the threshold that decides: the usual one (True), or one of the caller's own; None for no decisions.
 
     Raises
     ------
@@ -75,6 +75,22 @@ def rule_on(
             "The version has no threshold of its own; send a number.", field="threshold"
         )
     check_threshold(signature, threshold)
+    return threshold
+
+
+def rule_on(
+    asked: bool | float | None, usual: float | None, signature: Signature, scores: Scores
+) -> Ruling | None:
+    """Return the decisions that were asked for: at the usual threshold (True), or at one of the caller's own.
+
+    Raises
+    ------
+    ThresholdRefused
+        As for :func:`asked_threshold`.
+    """
+    threshold = asked_threshold(asked, usual, signature)
+    if threshold is None:
+        return None
     if scores_to_decide(signature, scores) is None:
         raise ThresholdRefused("The answers have no scores to decide by.", field="threshold")
     return Ruling(threshold, decided(signature, scores, threshold))

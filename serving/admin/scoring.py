@@ -32,7 +32,7 @@ class BatchScoringAdmin(FormPageMixin, ReadOnlyAdminMixin, ModelAdmin):
     search_fields = ("model_version__model__name", "dataset_version__dataset__name")
     fieldsets = (
         (None, {"fields": ("model_version", "dataset_version", "state", "progress", "job")}),
-        ("Answers", {"fields": ("output_dataset", "answers", "keep", "rows_refused")}),
+        ("Answers", {"fields": ("output_dataset", "answers", "keep", "threshold", "rows_refused")}),
         ("Particulars", {"fields": ("project", "created_by", "created_at")}),
     )
 

@@ -19,8 +19,10 @@ from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer
 from models_registry.models import Alias, ModelVersion
 from models_registry.selectors import CHAMPION
+from models_registry.signatures import BodyMalformed
 from serving import services
 from serving.models import BatchScoring
+from serving.protocols.base import read_threshold
 from serving.selectors.scorings import with_related
 
 
@@ -46,8 +48,8 @@ class BatchScoringSerializer(serializers.ModelSerializer[BatchScoring]):
         model = BatchScoring
         fields: ClassVar[list[str]] = [
             *("id", "model_version", "model", "model_version_number", "dataset_version"),
-            *("output_dataset", "output_version", "keep", "rows", "rows_refused"),
-            *("job", "status", "progress", "created_by", "created_at"),
+            *("output_dataset", "output_version", "keep", "threshold", "rows"),
+            *("rows_refused", "job", "status", "progress", "created_by", "created_at"),
         ]
         read_only_fields = fields
 
@@ -65,11 +67,24 @@ class BatchScoringRequestSerializer(serializers.Serializer[Any]):
         max_length=200,
         help_text="Name of the dataset that the answers become a version of; made when there is none.",
     )
+    threshold = serializers.JSONField(
+        required=False,
+        help_text=(
+            "A number: also decide at it; true: at the version's own threshold, else 1/2. Absent: at the version's own "
+            "where one was chosen for it; false: never."
+        ),
+    )
     keep = serializers.ChoiceField(
         choices=BatchScoring.Keep.choices,
         default=BatchScoring.Keep.IDENTIFIERS,
         help_text="Which columns of the rows go with the answers.",
     )
+
+    def validate_threshold(self, value: Any) -> bool | float | None:
+        try:
+            return False if value is False else read_threshold(value)
+        except BodyMalformed as refusal:
+            raise serializers.ValidationError(str(refusal)) from None
 
 
 class BatchScoringViewSet(
@@ -105,6 +120,7 @@ class BatchScoringViewSet(
             ),
             output_dataset=values["output_dataset"],
             keep=values["keep"],
+            threshold=values.get("threshold"),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
         assert scoring.job is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -20,6 +21,8 @@ from accounts.api.authentication import principal_of_request
 from accounts.policy import Permission
 from core.errors import Unsupported
 from core.logs import request_id
+from models_registry.decisions import asked_threshold
+from models_registry.signatures import BodyMalformed
 from serving.admission import (
     ENTITY_KEY,
     MODEL_ALIAS,
@@ -31,6 +34,7 @@ from serving.admission import (
 from serving.api.dialects.asking import secret_of
 from serving.line_reader import ReadBytes
 from serving.protocols import NATIVE, Address
+from serving.protocols.base import read_threshold
 from serving.routing import routing
 from serving.routing.places import Places
 from serving.streaming import answer_lines
@@ -48,8 +52,23 @@ class _Whatever(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+class ThresholdField(serializers.Field[Any, Any, Any, Any]):
+    """``true``, ``false`` or a number, in an address."""
+
+    def to_internal_value(self, data: Any) -> bool | float | None:
+        try:
+            return read_threshold(json.loads(str(data).lower()))
+        except (ValueError, BodyMalformed):
+            raise serializers.ValidationError("true, or a number, was expected.") from None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class _StreamParameters(serializers.Serializer[Any]):
     batch = serializers.IntegerField(required=False, min_value=1)
+    threshold = ThresholdField(required=False)
+    explain = serializers.BooleanField(required=False, default=False)
 
 
 class PredictStreamView(APIView):
@@ -65,14 +84,25 @@ class PredictStreamView(APIView):
                 "batch",
                 OpenApiTypes.INT,
                 description="Lines that are answered together (at most 1,000): 1 when each answer is waited for.",
-            )
+            ),
+            OpenApiParameter(
+                "threshold",
+                OpenApiTypes.STR,
+                description="`true`: also decide at the endpoint's or the version's threshold; a number: at this one.",
+            ),
+            OpenApiParameter(
+                "explain",
+                OpenApiTypes.BOOL,
+                description="Also say why; fewer lines are then answered together.",
+            ),
         ],
         responses={
             (200, "application/x-ndjson"): OpenApiResponse(
                 OpenApiTypes.STR,
                 description=(
                     'For each line `{"line", "prediction", "probabilities", "model_version", "prediction_id"}` or '
-                    '`{"line", "error": {"code", "detail"}}`, in their order; each is logged before it leaves.'
+                    '`{"line", "error": {"code", "detail"}}`, in their order; each is logged before it leaves. Where they are '
+                    "asked for, `decision` and `threshold`, `explanation` and `explained_by` as in the native dialect."
                 ),
             )
         },
@@ -91,7 +121,7 @@ class PredictStreamView(APIView):
             principal = asker if secret is None else state.tokens.principal(secret)
             return admit_principal(state, principal, name, address, headers.get(ENTITY_KEY, ""))
 
-        admit()
+        route = admit().route
         if (request.content_type or "").partition(";")[0].strip().lower() not in _TAKEN:
             raise UnsupportedMediaType(request.content_type or "none")
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -100,13 +130,17 @@ class PredictStreamView(APIView):
             )
         parameters = _StreamParameters(data=request.query_params)
         parameters.is_valid(raise_exception=True)
+        wanted = parameters.validated_data
+        asked_threshold(wanted.get("threshold"), route.threshold, route.model.signature)
         most = settings.PREDICT_STREAM_BATCH
         answers = answer_lines(
             _reader(request),
             admit=admit,
             state=state,
             request_id=request_id.get(),
-            batch_lines=min(parameters.validated_data.get("batch", most), most),
+            batch_lines=min(wanted.get("batch", most), most),
+            threshold=wanted.get("threshold"),
+            explain=wanted["explain"],
         )
         response = StreamingHttpResponse(
             _Streaming(answers, state.streams), content_type="application/x-ndjson"

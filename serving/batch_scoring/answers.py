@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from datasets.schema import Column, ColumnType, Schema
@@ -25,6 +26,8 @@ class AnswerTable:
         Name of the column with each row's number in the scored version, counted from 0.
     probabilities
         One column for each class, in the order of the signature; none for a regressor.
+    decision
+        Name of the column with the decisions at a threshold; empty where there is none.
     """
 
     kept: Schema
@@ -32,12 +35,15 @@ class AnswerTable:
     prediction: str
     probabilities: tuple[str, ...]
     version: str
+    decision: str
     problem: str
     prediction_type: ColumnType
     version_number: int
 
     @classmethod
-    def of(cls, signature: Signature, kept: Schema, *, version_number: int) -> AnswerTable:
+    def of(
+        cls, signature: Signature, kept: Schema, *, version_number: int, decides: bool = False
+    ) -> AnswerTable:
         """Return the columns for a model; a name that a kept column has already is made longer."""
         taken = set(kept.names)
 
@@ -54,6 +60,7 @@ class AnswerTable:
             probabilities=tuple(
                 free(f"probability_{one}"[:200]) for one in signature.classes or ()
             ),
+            decision=free("decision") if decides else "",
             version=free("model_version"),
             problem=free("prediction_problem"),
             prediction_type=_type_of(signature),
@@ -69,13 +76,25 @@ class AnswerTable:
                 *self.kept,
                 Column(self.prediction, self.prediction_type),
                 *(Column(name, ColumnType.NUMBER) for name in self.probabilities),
+                *([Column(self.decision, self._decision_type)] if self.decision else []),
                 Column(self.version, ColumnType.INTEGER),
                 Column(self.problem, ColumnType.STRING),
             )
         )
 
+    @property
+    def _decision_type(self) -> ColumnType:
+        """One of two classes, or whether a row is an anomaly."""
+        return self.prediction_type if self.probabilities else ColumnType.BOOLEAN
+
     def batch(
-        self, given: pa.RecordBatch, read: ReadRows, scores: Scores, *, first_row: int
+        self,
+        given: pa.RecordBatch,
+        read: ReadRows,
+        scores: Scores,
+        *,
+        first_row: int,
+        decisions: Sequence[object] = (),
     ) -> pa.RecordBatch:
         """Return a batch of rows with their answers; those that were refused have none.
 
@@ -83,36 +102,41 @@ class AnswerTable:
         ----------
         first_row
             The number of the first row in the scored version.
+        decisions
+            One for each row, where there is a column for them.
         """
         count = given.num_rows
         absent = read.refused if read.refused.any() else None
         problems = pa.nulls(count, pa.string())
         if read.problems:
             problems = pa.array([read.problems.get(row) for row in range(count)], pa.string())
-        labels: Sequence[object] = scores.labels
-        if self.prediction_type is ColumnType.STRING:
-            labels = [one if isinstance(one, str) else str(one) for one in labels]
         said = scores.probabilities
         arrays = [
             pa.array(np.arange(first_row, first_row + count, dtype=np.int64)),
             *(given.column(name) for name in self.kept.names),
-            pa.array(labels, self.prediction_type.arrow, mask=absent)
-            if absent is None
-            else _without(labels, absent, self.prediction_type.arrow),
+            _column(scores.labels, absent, self.prediction_type),
             *(
                 pa.array(np.ascontiguousarray(said[:, place]), mask=absent)
                 for place in range(len(self.probabilities))
                 if said is not None
             ),
+            *([_column(decisions, absent, self._decision_type)] if self.decision else []),
             pa.array(np.full(count, self.version_number, dtype=np.int64)),
             problems,
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema.to_arrow())
 
 
-def _without(labels: Sequence[object], absent: np.ndarray, kind: pa.DataType) -> pa.Array:
-    chosen = [None if gone else one for one, gone in zip(labels, absent.tolist(), strict=True)]
-    return pa.array(chosen, kind)
+def _column(
+    values: Sequence[object], absent: npt.NDArray[np.bool_] | None, kind: ColumnType
+) -> pa.Array:
+    """Return a value for each row, null where there is no answer."""
+    if kind is ColumnType.STRING:
+        values = [one if isinstance(one, str) else str(one) for one in values]
+    if absent is not None:
+        pairs = zip(values, absent.tolist(), strict=True)
+        values = [None if is_gone else one for one, is_gone in pairs]
+    return pa.array(values, kind.arrow)
 
 
 def _type_of(signature: Signature) -> ColumnType:

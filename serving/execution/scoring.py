@@ -26,6 +26,7 @@ from datasets.schema import Role, Schema
 from datasets.selectors import require_use
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job, JobStatus
+from models_registry.decisions import rule_on
 from models_registry.loading import load_version
 from models_registry.runtimes import Runtime
 from models_registry.signatures import Signature, missing_inputs, read_rows
@@ -60,7 +61,14 @@ class _Work:
         for batch in self.rows.batches(first_row, shard.row_count, batch_rows=BATCH_ROWS):
             read = read_rows(self.signature, batch)
             scores = self.runtime.predict(read.columns)
-            yield self.answers.batch(batch, read, scores, first_row=first_row)
+            ruling = rule_on(self.scoring.threshold, None, self.signature, scores)
+            yield self.answers.batch(
+                batch,
+                read,
+                scores,
+                first_row=first_row,
+                decisions=() if ruling is None else ruling.decisions,
+            )
             first_row += batch.num_rows
 
 
@@ -100,7 +108,12 @@ def _prepare(scoring: BatchScoring, context: JobContext) -> _Work:
         raise ColumnsDoNotFit(" ".join(f"'{name}': {why}" for name, why in problems.items()))
     keeps_all = scoring.keep == BatchScoring.Keep.ALL
     kept = [c.name for c in schema if keeps_all or c.role is Role.IDENTIFIER]
-    answers = AnswerTable.of(signature, schema.select(kept), version_number=version.number)
+    answers = AnswerTable.of(
+        signature,
+        schema.select(kept),
+        version_number=version.number,
+        decides=scoring.threshold is not None,
+    )
     runtime = load_version(version)
     columns = list(dict.fromkeys([*kept, *signature.names]))
     rows = lake.Stretches(scoring.dataset_version, columns)
@@ -111,6 +124,7 @@ def _prepare(scoring: BatchScoring, context: JobContext) -> _Work:
         "runtime": version.runtime,
         "rows": scoring.dataset_version.sha256,
         "columns": [(column.name, column.type.value) for column in answers.schema],
+        "threshold": scoring.threshold,
         "stretches": stretches,
     }
     folder = ShardFolder(Path(settings.SCORING_ROOT) / str(context.job_id), plan)
@@ -242,6 +256,7 @@ def _record(
             "input": str(version),
             "input_sha256": version.sha256,
             "rows_refused": rows_refused,
+            **({} if scoring.threshold is None else {"threshold": scoring.threshold}),
         },
         job_id=context.job_id,
     )

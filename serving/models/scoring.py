@@ -39,6 +39,9 @@ class BatchScoring(models.Model):
         related_name="made_by_batch_scorings",
     )
     keep = models.CharField(max_length=16, choices=Keep.choices, default=Keep.IDENTIFIERS)
+    threshold = models.FloatField(
+        null=True, blank=True, help_text="Where decisions are made; empty: none are."
+    )
     rows_refused = models.BigIntegerField(
         null=True,
         blank=True,

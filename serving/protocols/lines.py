@@ -24,12 +24,24 @@ class LineBatch:
         Number of the first line, counted from 1.
     lines
         What was sent; None for a line that was too long to be kept.
+    threshold, explain
+        What is asked of each line beside its prediction, as in :class:`~serving.protocols.base.Decoded`.
     """
 
     name = "ndjson"
 
-    def __init__(self, first_line: int, lines: Sequence[bytes | None], *, longest: int) -> None:
+    def __init__(
+        self,
+        first_line: int,
+        lines: Sequence[bytes | None],
+        *,
+        longest: int,
+        threshold: bool | float | None = None,
+        explain: bool = False,
+    ) -> None:
         self._first_line = first_line
+        self._threshold = threshold
+        self._explain = explain
         self._count = len(lines)
         self._records: dict[int, Mapping[str, Any]] = {}
         self._done: dict[int, dict[str, Any]] = {}
@@ -80,7 +92,13 @@ class LineBatch:
 
     def _decoded(self, signature: Signature) -> Decoded:
         records = list(self._records.values())
-        return Decoded(columns_from_records(signature, records), records, list(self._records))
+        return Decoded(
+            columns_from_records(signature, records),
+            records,
+            list(self._records),
+            threshold=self._threshold,
+            wants_explanations=self._explain,
+        )
 
     def _refuse_misfits(self, signature: Signature) -> None:
         for place, record in list(self._records.items()):
@@ -97,6 +115,7 @@ class LineBatch:
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Keep the answers for their lines."""
         scores = answered.scores
+        why = None if answered.explained is None else answered.explained.content()
         self._is_answered = True
         for index, place in enumerate(decoded.asked):
             one: dict[str, Any] = {
@@ -105,6 +124,12 @@ class LineBatch:
             }
             if scores.probabilities is not None:
                 one["probabilities"] = scores.probabilities[index].tolist()
+            if answered.ruling is not None:
+                one["decision"] = answered.ruling.decisions[index]
+                one["threshold"] = answered.ruling.threshold
+            if why is not None:
+                one["explanation"] = why["explanations"][index]
+                one["explained_by"] = why["explained_by"]
             one["model_version"] = answered.version_number
             one["prediction_id"] = answered.prediction_ids[index]
             self._done[place] = one

@@ -31,6 +31,7 @@ from serving.protocols.base import (
     Payload,
     check_row_count,
     client_status,
+    read_threshold,
 )
 from serving.protocols.json_bodies import read_object
 
@@ -62,7 +63,8 @@ class MlflowScoring:
     """The codec.
 
     JSON bodies hold exactly one of four shapes; CSV has a header row; Parquet one row group or more. The parameter
-    ``{"predict_method": "predict_proba"}`` asks for probabilities.
+    ``{"predict_method": "predict_proba"}`` asks for probabilities; ``{"threshold": 0.3}`` (or true) for decisions in the place of
+    predictions, as parameters of an MLflow model change what it predicts.
     """
 
     name = "mlflow"
@@ -89,14 +91,21 @@ class MlflowScoring:
                 f"The body must be an object with exactly one of {', '.join(SHAPES)}, and 'params' if wanted.",
                 field=unknown[0] if unknown else "body",
             )
-        method = _method(body.get("params"), signature)
+        parameters = _parameters(body.get("params"))
+        method = _method(parameters, signature)
+        threshold = read_threshold(parameters.get("threshold"), field="params.threshold")
+        if threshold is not None and method != _METHODS[0]:
+            raise Invalid("Probabilities are not decided; leave one out.", field="params.threshold")
         columns, instances = _READERS[given[0]](body[given[0]], signature, most_rows)
-        return Decoded(columns, instances, method)
+        return Decoded(columns, instances, method, threshold=threshold)
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return ``{"predictions": […]}``."""
-        wants_labels = decoded.asked == _METHODS[0]
-        values = answered.scores.labels if wants_labels else answered.scores.probabilities
+        values: Any = answered.scores.labels
+        if decoded.asked != _METHODS[0]:
+            values = answered.scores.probabilities
+        elif answered.ruling is not None:
+            values = answered.ruling.decisions
         body = orjson.dumps({"predictions": values}, option=orjson.OPT_SERIALIZE_NUMPY)
         return Payload(200, JSON, body)
 
@@ -112,14 +121,18 @@ class MlflowScoring:
         return Payload(status, JSON, orjson.dumps(content))
 
 
-def _method(parameters: Any, signature: Signature) -> str:
-    if parameters is None:
-        return _METHODS[0]
-    if not isinstance(parameters, dict):
+def _parameters(given: Any) -> Mapping[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
         raise BodyMalformed("'params' must be an object.", field="params")
-    unknown = sorted(set(parameters) - {"predict_method"})
+    unknown = sorted(set(given) - {"predict_method", "threshold"})
     if unknown:
         raise Invalid("There is no such parameter.", field=f"params.{unknown[0]}")
+    return given
+
+
+def _method(parameters: Mapping[str, Any], signature: Signature) -> str:
     method = parameters.get("predict_method", _METHODS[0])
     if method not in _METHODS or (method == "predict_proba" and signature.classes is None):
         raise Invalid("The model has no such method.", field="params.predict_method")

@@ -41,13 +41,7 @@ class Explaining:
         DomainError
             A file of the version is missing or damaged.
         """
-        with self._lock:
-            if self._explainer is None:
-                try:
-                    self._explainer = self._load()
-                except CannotExplain as error:
-                    raise NotExplainable(f"This version: {error}.", field="explain") from error
-            explainer = self._explainer
+        explainer = self._ready()
         most = most_rows(explainer)
         if rows > most:
             raise TooLarge(
@@ -55,6 +49,26 @@ class Explaining:
                 field="instances",
             )
         return explainer
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows are explained at once.
+
+        Raises
+        ------
+        NotExplainable, DomainError
+            As :meth:`ready_for` does.
+        """
+        return most_rows(self._ready())
+
+    def _ready(self) -> Explainer:
+        with self._lock:
+            if self._explainer is None:
+                try:
+                    self._explainer = self._load()
+                except CannotExplain as error:
+                    raise NotExplainable(f"This version: {error}.", field="explain") from error
+            return self._explainer
 
 
 def most_rows(explainer: Explainer) -> int:

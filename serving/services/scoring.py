@@ -15,6 +15,7 @@ from datasets.selectors import require_use
 from datasets.services import create_dataset
 from jobs.errors import IdempotencyKeyReused
 from jobs.services import enqueue, find_by_key
+from models_registry.decisions import asked_threshold, usual_threshold
 from models_registry.models import ModelVersion, VersionStatus
 from models_registry.signatures import Signature, missing_inputs
 from serving.errors import ColumnsDoNotFit, ModelNotUsable, OutputRefused
@@ -31,6 +32,7 @@ def score_dataset_version(
     dataset_version: DatasetVersion,
     output_dataset: str = "",
     keep: str = BatchScoring.Keep.IDENTIFIERS,
+    threshold: bool | float | None = None,
     idempotency_key: str | None = None,
 ) -> BatchScoring:
     """Ask a job to answer all rows of a dataset version; the answers become a new dataset version.
@@ -42,6 +44,9 @@ def score_dataset_version(
         named after the rows and the model.
     keep
         Which columns of the rows go with the answers.
+    threshold
+        Decide, too: at this number, or (True) at the version's own, else 1/2 for two classes. None: at the version's
+        own where one was chosen for it; False: never.
     idempotency_key
         The same key with the same request gives what was asked for the first time.
 
@@ -53,6 +58,8 @@ def score_dataset_version(
         The dataset version has no rows (yet).
     ColumnsDoNotFit
         The model takes columns that the rows do not have; each is named.
+    ThresholdRefused
+        There is nothing to decide, or nothing to decide it by.
     OutputRefused
         Rows that another project shares would end up where its grant does not reach.
     """
@@ -68,11 +75,12 @@ def score_dataset_version(
             field="dataset_version",
         )
     _check_columns(model_version, dataset_version)
+    decides_at = _threshold(model_version, threshold)
     if idempotency_key is not None:
         earlier = find_by_key(principal=principal, kind=KIND, idempotency_key=idempotency_key)
         found = BatchScoring.objects.filter(job=earlier).first() if earlier is not None else None
         if found is not None:
-            return _same(found, model_version, dataset_version, keep)
+            return _same(found, model_version, dataset_version, keep, decides_at)
     target = _output(principal, model_version, dataset_version, output_dataset)
     scoring = BatchScoring.objects.create(
         project_id=principal.project_id,
@@ -80,6 +88,7 @@ def score_dataset_version(
         dataset_version=dataset_version,
         output_dataset=target,
         keep=keep,
+        threshold=decides_at,
         created_by_id=principal.user_id,
     )
     scoring.job = enqueue(
@@ -111,11 +120,24 @@ def _check_columns(model_version: ModelVersion, dataset_version: DatasetVersion)
         )
 
 
+def _threshold(version: ModelVersion, asked: bool | float | None) -> float | None:
+    """Return where decisions are made; None: nowhere."""
+    if asked is None:
+        asked = version.decision.get("threshold") is not None
+    signature = Signature.from_dict(version.signature)
+    return asked_threshold(asked, usual_threshold(signature, version.decision), signature)
+
+
 def _same(
-    found: BatchScoring, model_version: ModelVersion, dataset_version: DatasetVersion, keep: str
+    found: BatchScoring,
+    model_version: ModelVersion,
+    dataset_version: DatasetVersion,
+    keep: str,
+    threshold: float | None,
 ) -> BatchScoring:
-    wanted = (model_version.pk, dataset_version.pk, keep)
-    if (found.model_version_id, found.dataset_version_id, found.keep) != wanted:
+    wanted = (model_version.pk, dataset_version.pk, keep, threshold)
+    had = (found.model_version_id, found.dataset_version_id, found.keep, found.threshold)
+    if had != wanted:
         raise IdempotencyKeyReused(
             "This Idempotency-Key was sent before with a different request.",
             field="Idempotency-Key",

@@ -22,16 +22,20 @@ from datasets.errors import DatasetNotShared
 from datasets.execution import create_ready_version, write_version
 from datasets.lake import parts
 from datasets.models import DatasetVersion
+from datasets.schema import Column, ColumnType, Schema
 from datasets.selectors.retention import uses_of_versions
 from datasets.services import create_dataset
 from jobs import execution as job_execution
 from jobs.errors import JobCancelled
 from jobs.execution import handlers
 from jobs.models import Job
+from models_registry.decisions import ThresholdRefused, decided
 from models_registry.loading import load_version
+from models_registry.runtimes import Scores
 from models_registry.services import quarantine
+from models_registry.signatures import Field, Signature, read_rows
 from serving import services
-from serving.batch_scoring import Shard, ShardFolder
+from serving.batch_scoring import AnswerTable, Shard, ShardFolder
 from serving.errors import ColumnsDoNotFit, ModelNotUsable, OutputRefused
 from serving.execution import scoring as execution
 from serving.models import BatchScoring
@@ -309,6 +313,87 @@ def test_shards_of_another_plan_are_thrown_away(tmp_path: Path) -> None:
     assert not ShardFolder(tmp_path / "one", {"model": 2}).has(shard)
 
 
+@pytest.mark.parametrize(
+    ("own", "asked", "used"),
+    [
+        (None, None, None),
+        (0.375, None, 0.375),
+        (0.375, False, None),
+        (None, True, 0.5),
+        (0.375, True, 0.375),
+        (0.375, 0.75, 0.75),
+    ],
+)
+def test_a_threshold_adds_a_decision_to_each_row(
+    principal_as: Callable[[Role], Principal],
+    run_job: Run,
+    own: float | None,
+    asked: bool | float | None,
+    used: float | None,
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    regions: list[Any] = frame_of()["region"].tolist()
+    regions[70] = None
+    model = register(principal)
+    if own is not None:
+        model.decision = {"threshold": own}
+        model.save(update_fields=["decision"])
+    scoring = services.score_dataset_version(
+        principal=principal,
+        model_version=model,
+        dataset_version=store(principal, region=regions),
+        threshold=asked,
+    )
+    assert scoring.threshold == used
+    found = scored(scoring, run_job)
+    assert scoring.output_version is not None
+    assert scoring.output_version.source.get("threshold") == used
+    if used is None:
+        assert "decision" not in found.column_names
+        return
+    expected = [
+        None if share is None else "yes" if share >= used else "no"
+        for share in found["probability_yes"].to_pylist()
+    ]
+    assert found["decision"].to_pylist() == expected
+    assert expected[70] is None
+    assert {"yes", "no"} <= set(expected)
+
+
+def test_a_decision_about_anomalies_is_true_or_false_and_gives_way_to_a_kept_name() -> None:
+    signature = Signature((Field("x", "number"),), "anomaly")
+    kept = Schema((Column("decision", ColumnType.INTEGER),))
+    table = AnswerTable.of(signature, kept, version_number=3, decides=True)
+    given = pa.record_batch({"x": [1.0, 1e300, 9.0], "decision": [7, 8, 9]})
+    scores = Scores([0.4, 0.5, 0.6], None)
+    batch = table.batch(
+        given,
+        read_rows(signature, given),
+        scores,
+        first_row=0,
+        decisions=decided(signature, scores, 0.5),
+    )
+    assert batch["decision"].to_pylist() == [7, 8, 9]
+    assert batch["decision_scored"].to_pylist() == [False, None, True]
+    assert batch["prediction"].to_pylist() == [0.4, None, 0.6]
+
+
+def test_models_without_a_decision_refuse_a_threshold_of_a_batch(
+    principal_as: Callable[[Role], Principal],
+) -> None:
+    principal = principal_as(Role.ADMIN)
+    model = register(principal, "random_forest", "multiclass")
+    with pytest.raises(ThresholdRefused) as refusal:
+        services.score_dataset_version(
+            principal=principal,
+            model_version=model,
+            dataset_version=store(principal),
+            threshold=0.5,
+        )
+    assert refusal.value.field == "threshold"
+    assert not BatchScoring.objects.exists()
+
+
 def test_columns_that_do_not_fit_are_named(principal_as: Callable[[Role], Principal]) -> None:
     principal = principal_as(Role.ADMIN)
     version = store(principal, age=["many"] * 400)
@@ -382,6 +467,23 @@ def test_it_is_asked_for_and_looked_at_by_rest(
     (one,) = listed["results"]
     assert (one["status"], one["rows"], one["rows_refused"]) == ("succeeded", 400, 0)
     assert services_client.get(f"/api/v1/batch-scorings/{one['id']}/").json() == one
+    assert one["threshold"] is None
+    for threshold, status in ((0.25, 202), (False, 202), ("high", 422), (3, 422), ({}, 422)):
+        decided = services_client.post(
+            "/api/v1/batch-scorings/", {**wanted, "threshold": threshold}, format="json"
+        )
+        assert decided.status_code == status, decided.content
+        if status == 422:
+            assert decided.json()["errors"][0]["field"] == "threshold"
+    newest = services_client.get("/api/v1/batch-scorings/").json()["results"]
+    assert [row["threshold"] for row in newest] == [None, 0.25, None]
+    reused = services_client.post(
+        "/api/v1/batch-scorings/",
+        {**wanted, "threshold": 0.25},
+        format="json",
+        headers={"Idempotency-Key": "once"},
+    )
+    assert reused.status_code in (409, 422)
     missing = services_client.post(
         "/api/v1/batch-scorings/", {"dataset_version": version.pk}, format="json"
     )
@@ -409,9 +511,11 @@ def test_it_is_asked_for_and_looked_at_in_the_admin(
             "dataset_version": version.pk,
             "keep": "all",
             "output_dataset": "",
+            "threshold": "0.25",
         },
     )
     scoring = BatchScoring.objects.get()
+    assert scoring.threshold == 0.25
     assert asked["Location"] == reverse("admin:serving_batchscoring_change", args=[scoring.pk])
     assert client.get(asked["Location"]).status_code == 200
     run_all_jobs()

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from rest_framework.test import APIClient
 
 from accounts.models import AuditEvent, Role
 from accounts.principals import Principal
 from core.errors import DomainError
+from datasets import lake
 from models_registry.models import ModelVersion
 from serving import services
+from serving.execution.shipping import Shipper
 from serving.models import Endpoint
+from serving.prediction import answer
 from serving.prediction_log.table import rows_of
+from serving.protocols import Envelope
+from serving.protocols.mlflow_scoring import MlflowScoring
 from serving.routing import routing
-from tests.serving.test_predictions import Log, ask, refused, route
+from serving.selectors.predictions import log_path
+from tests.serving.test_predictions import CALLER, Log, ask, refused, route
 from tests.serving.versions import ROW, register
 from tests.serving.wire import URL, answered, secret_of
 
@@ -109,6 +118,50 @@ def test_open_inference_gives_the_decision_as_an_output(churn: Endpoint, api: Ap
     assert said["parameters"] == {"threshold": 0.0}
     wrong = answered(secret, {"inputs": inputs, "parameters": {"threshold": "x"}}, url)
     assert wrong.status == 400
+
+
+def mlflow_body(**parameters: Any) -> dict[str, Any]:
+    return {"dataframe_records": [ROW], "params": parameters}
+
+
+def test_mlflows_parameters_make_decisions_of_predictions(churn: Endpoint, api: Api) -> None:
+    secret, url = secret_of(api()), f"/serve/{churn.project.slug}/churn/invocations"
+    for threshold, decision in ((0.0, "yes"), (1.0, "no")):
+        said = answered(secret, mlflow_body(threshold=threshold), url)
+        assert said.json() == {"predictions": [decision]}
+        (identity,) = said.headers["X-Prediction-Ids"].split(",")
+    routing().log.close()
+    Shipper(Path(settings.PREDICTION_LOG_ROOT)).ship()
+    rows = lake.read_window(log_path(churn.project_id))
+    assert rows is not None
+    (logged,) = [row for row in rows.to_pylist() if row["prediction_id"] == identity]
+    assert (logged["decision"], logged["threshold"]) == ('"no"', 1.0)
+    usual = answered(secret, mlflow_body(threshold=True, predict_method="predict"), url)
+    plain = answered(secret, mlflow_body(), url)
+    assert usual.json() == plain.json(), "1/2 is what the larger probability is of two"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"threshold": "high"}, "params.threshold"),
+        ({"threshold": 0.5, "predict_method": "predict_proba"}, "params.threshold"),
+        ({"threshold": 7}, "threshold"),
+    ],
+)
+def test_mlflows_parameters_that_make_no_sense_are_refused(
+    parameters: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(DomainError) as refusal:
+        answer(
+            Envelope(json.dumps(mlflow_body(**parameters)).encode(), "application/json"),
+            codec=MlflowScoring(),
+            route=route(),
+            principal=CALLER,
+            request_id="r",
+            log=Log(),
+        )
+    assert refusal.value.field == field
 
 
 def test_both_lanes_decide_alike(churn: Endpoint, api: Api) -> None:

@@ -13,13 +13,16 @@ import pytest
 from django.conf import settings as site
 from rest_framework.test import APIClient
 
+from accounts.principals import Principal
+from models_registry.models import ModelVersion
 from serving.models import Endpoint
 from serving.prediction_log import LogUnwritable
 from serving.protocols import NATIVE, Address
-from serving.routing import routing
+from serving.routing import forget_routing, routing
 from serving.selectors.predictions import find_predictions
 from serving.services import stop_endpoint
 from serving.streaming import answer_lines
+from tests.serving.test_explanations import served
 from tests.serving.versions import ROW
 
 ADDRESS = "/api/v1/endpoints/churn/predict-stream/"
@@ -128,6 +131,57 @@ def test_a_stream_waits_for_a_place_and_learns_of_a_stop(
     state.look()
     assert json.loads(next(stream))["error"]["code"] == "endpoint_stopped"
     assert list(stream) == []
+
+
+def test_lines_are_decided_where_a_threshold_is_asked_for(
+    churn: Endpoint, api: Callable[..., APIClient]
+) -> None:
+    client = api()
+    for threshold, decision in (("0", "yes"), ("1.0", "no")):
+        (one,) = lines_of(ask(client, body_of(ROW), f"{ADDRESS}?threshold={threshold}"))
+        assert (one["decision"], one["threshold"]) == (decision, float(threshold))
+    ModelVersion.objects.update(decision={"threshold": 0.125})
+    Endpoint.objects.filter(pk=churn.pk).update(decision_threshold=None)
+    forget_routing()
+    answers = lines_of(ask(client, body_of(ROW, b"{", ROW), f"{ADDRESS}?threshold=true"))
+    assert [one.get("threshold") for one in answers] == [0.125, None, 0.125]
+    assert answers[1]["error"]["code"] == "malformed"
+    assert "decision" not in lines_of(ask(client, body_of(ROW), f"{ADDRESS}?threshold=false"))[0]
+    for wrong in ("high", "nan", "1e999", "[0.5]", "2"):
+        refused = ask(client, body_of(ROW), f"{ADDRESS}?threshold={wrong}")
+        assert refused.status_code in (400, 422), wrong
+        assert refused.json()["errors"][0]["field"] == "threshold"
+
+
+def test_lines_are_explained_as_a_request_would_be(
+    principal: Principal, api: Callable[..., APIClient], settings: Any
+) -> None:
+    settings.EXPLAIN_MAX_ROWS = 2
+    served(principal)
+    client = api()
+    rows = [{**ROW, "age": age} for age in (20, 30, 40, 50, 60)]
+    answers = lines_of(ask(client, body_of(*rows[:3], b"[]", *rows[3:]), f"{ADDRESS}?explain=true"))
+    assert [one["line"] for one in answers] == [1, 2, 3, 4, 5, 6]
+    assert answers[3]["error"]["code"] == "malformed"
+    explained = [one for one in answers if "error" not in one]
+    for first in (0, 2, 4):
+        whole = client.post(
+            "/api/v1/endpoints/churn/predict/",
+            {"instances": rows[first : first + 2], "explain": True},
+            format="json",
+        ).json()
+        found = explained[first : first + 2]
+        assert [one["explanation"] for one in found] == whole["explanations"]
+        assert all(one["explained_by"] == whole["explained_by"] for one in found)
+    assert ask(client, b"", f"{ADDRESS}?explain=perhaps").status_code == 422
+
+
+@pytest.mark.usefixtures("churn")
+def test_lines_of_a_version_that_cannot_be_explained_say_so(
+    api: Callable[..., APIClient],
+) -> None:
+    answers = lines_of(ask(api(), body_of(ROW, ROW), f"{ADDRESS}?explain=true"))
+    assert [one["error"]["code"] for one in answers] == ["not_explainable"] * 2
 
 
 @pytest.mark.usefixtures("churn")
