@@ -85,7 +85,7 @@ def answer_lines(
 
 def _together(admit: Callable[[], Admitted], most: int) -> int:
     """Return how many lines are answered together when each is explained."""
-    usual = min(most, settings.EXPLAIN_MAX_ROWS)
+    usual: int = min(most, settings.EXPLAIN_MAX_ROWS)
     try:
         explaining = admit().route.model.explaining
         return usual if explaining is None else min(usual, explaining.most_rows)
