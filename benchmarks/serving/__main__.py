@@ -3,8 +3,8 @@
     python -m benchmarks.serving                                                   # everything
     python -m benchmarks.serving --rows 1 --connections 16 --rounds 2 --seconds 2  # the main figures
 
-The product runs as ``up`` starts it: one web worker, SQLite, a private Redis, worker, beat and shipper beside it;
-each request is authenticated, validated against the signature, and written to the log before it is answered. Servers
+The product runs as ``up`` starts it: one web and one scorer process, SQLite, a private Redis, worker, beat and shipper
+beside them; each request is authenticated, validated against the signature, and written to the log before it is answered. Servers
 take turns within each round; figures are medians of the rounds, ratios medians of the ratios within a round. Needs
 ``wrk``; the other servers are installed once, into environments of their own. Everything listens on the loopback
 address and ends with the run; data are kept in a temporary folder.

@@ -2,7 +2,8 @@
 
 All answer with the same fitted pipeline and give probabilities. Each is asked in the JSON that suits it best: the
 product and the server written by hand with named values, the others with arrays. The product is started by its own
-``up`` on SQLite and its private Redis, with a token that is checked and a log that is written before each answer.
+``up`` on SQLite and its private Redis, with a token that is checked and a log that is written before each answer; asked
+is its scorer, and for comparison its web process, which serves people, too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from benchmarks.serving.processes import HOST, Server, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 _PEERS = Path(__file__).resolve().parent / "peers"
-_WEB = "mlops_site.wsgi:application"
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -74,6 +74,10 @@ class Contender:
         What its virtual environment holds besides scikit-learn; empty: it runs in the product's own.
     shares
         The name of the contender whose server it asks, too.
+    after
+        How far after the first port of its server the one lies that it asks.
+    is_alone
+        Whether its server starts nothing but what answers.
     """
 
     name: str
@@ -86,7 +90,8 @@ class Contender:
     headers: Mapping[str, str] = field(default_factory=dict)
     has_token: bool = False
     shares: str = ""
-    part: str = ""
+    after: int = 0
+    is_alone: bool = True
 
     def headers_for(self, facts: Facts) -> dict[str, str]:
         """Return what is sent with each request."""
@@ -98,9 +103,7 @@ class Contender:
     def start(self, python: str, facts: Facts, model: str, port: int) -> Server:
         """Start its server."""
         command, extra = self.command(python, facts, model, port)
-        return Server(
-            command, extra=extra, folder=facts.folder, name=f"{self.name}-{model}", part=self.part
-        )
+        return Server(command, extra=extra, folder=facts.folder, name=f"{self.name}-{model}")
 
 
 def _instances(facts: Facts, count: int) -> Any:
@@ -108,7 +111,8 @@ def _instances(facts: Facts, count: int) -> Any:
 
 
 def _up(_: str, facts: Facts, __: str, port: int) -> tuple[Sequence[str], Mapping[str, str]]:
-    words = ("up", "--no-demo", "--host", HOST, "--port", str(port))
+    ports = ("--port", str(port), "--scorer-port", str(port + 1))
+    words = ("up", "--no-demo", "--host", HOST, *ports)
     return (sys.executable, str(ROOT / "manage.py"), *words), product_environment(facts.folder)
 
 
@@ -219,7 +223,8 @@ PRODUCT = Contender(
     read=lambda answer: answer["probabilities"],
     command=_up,
     has_token=True,
-    part=_WEB,
+    after=1,
+    is_alone=False,
 )
 CONTENDERS: dict[str, Contender] = {
     one.name: one
@@ -236,7 +241,19 @@ CONTENDERS: dict[str, Contender] = {
             headers={"Content-Encoding": "identity"},
             has_token=True,
             shares="product",
-            part=_WEB,
+            after=1,
+            is_alone=False,
+        ),
+        Contender(
+            name="site",
+            title="this product, web instead of scorer",
+            path="/api/v1/endpoints/{model}/predict/",
+            body=_instances,
+            read=lambda answer: answer["probabilities"],
+            command=_up,
+            has_token=True,
+            shares="product",
+            is_alone=False,
         ),
         Contender(
             name="fastapi",

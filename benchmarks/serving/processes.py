@@ -44,8 +44,6 @@ class Server:
         What to run, and its variables on top of the present ones.
     folder
         Where it runs and where its words are kept.
-    part
-        A word of the command line of the descendant that answers, when the others are not looked at.
     """
 
     def __init__(
@@ -55,9 +53,7 @@ class Server:
         extra: Mapping[str, str],
         folder: Path,
         name: str,
-        part: str = "",
     ) -> None:
-        self._part = part
         self._log = folder / f"{name}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -79,16 +75,17 @@ class Server:
         """Return the end of what it said."""
         return self._log.read_text(errors="replace")[-2000:]
 
-    def memory_bytes(self) -> int:
-        """Return the proportional set size of the process that answers and of all below it.
+    def memory_bytes(self, *, port: int | None = None) -> int:
+        """Return the proportional set size of all its processes.
 
         Pages that several of them share are counted once.
-        """
-        return sum(_pss(process) for process in self._answering())
 
-    def whole_memory_bytes(self) -> int:
-        """Return the same of everything that was started."""
-        return sum(_pss(process) for process in self._tree())
+        Parameters
+        ----------
+        port
+            Of the process that answers, when only that and those below it are looked at.
+        """
+        return sum(_pss(process) for process in self._answering(port))
 
     def stop(self) -> None:
         """End it with all below it."""
@@ -110,13 +107,14 @@ class Server:
         except psutil.Error:
             return []
 
-    def _answering(self) -> list[psutil.Process]:
+    def _answering(self, port: int | None) -> list[psutil.Process]:
         tree = self._tree()
-        if not self._part:
+        if port is None:
             return tree
-        for process in tree:
+        # The first is the supervisor, whose words name all ports.
+        for process in tree[1:]:
             with contextlib.suppress(psutil.Error):
-                if any(self._part in word for word in process.cmdline()):
+                if str(port) in process.cmdline():
                     return [process, *process.children(recursive=True)]
         return []
 

@@ -53,7 +53,7 @@ def targets(results: Results) -> Iterator[Target]:
         yield Target(text, 3, min(ratios, default=None))
     if "product" in results.memory and "mlserver" in results.memory:
         share = results.memory["product"] / results.memory["mlserver"]
-        yield Target("memory of the web process: × MLServer", 1, share, is_limit=True)
+        yield Target("memory of the scorer: × MLServer", 1, share, is_limit=True)
 
 
 def table(results: Results) -> str:

@@ -114,10 +114,11 @@ def run(plan: Plan, facts: Facts, pythons: Mapping[Contender, str]) -> Results:
             taking_part = _check(plan, facts, model, taking_part, servers, results)
             _measure(plan, facts, model, taking_part, servers, results)
             for contender in taking_part:
-                server, _ = servers[contender.shares or contender.name]
+                server, port = servers[contender.shares or contender.name]
+                asked = None if contender.is_alone else port + contender.after
                 for kept, bytes_now in (
-                    (results.memory, server.memory_bytes()),
-                    (results.whole_memory, server.whole_memory_bytes()),
+                    (results.memory, server.memory_bytes(port=asked)),
+                    (results.whole_memory, server.memory_bytes()),
                 ):
                     kept[contender.name] = max(kept.get(contender.name, 0), bytes_now)
         finally:
@@ -142,6 +143,8 @@ def _start(
                 port = free_port()
                 servers[name] = contender.start(python, facts, model, port), port
                 wait_until_it_answers(*servers[name])
+            server, port = servers[name]
+            wait_until_it_answers(server, port + contender.after)
         except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
             said = getattr(error, "stderr", None) or error
             results.troubles.append(f"{contender.title}, {model}: {said}")
@@ -154,7 +157,7 @@ def _start(
 def _question(contender: Contender, facts: Facts, model: str, port: int, rows: int) -> Question:
     body = json.dumps(contender.body(facts, rows), separators=(",", ":")).encode()
     path = contender.path.format(model=model)
-    return Question(port, path, contender.headers_for(facts), body)
+    return Question(port + contender.after, path, contender.headers_for(facts), body)
 
 
 def _check(

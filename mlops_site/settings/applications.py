@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlops_site.settings.environment import BASE_DIR
+from mlops_site.settings.environment import BASE_DIR, env
 
 INSTALLED_APPS = [
     "unfold",
@@ -48,6 +48,16 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "mlops_site.urls"
+#: A scorer (``MLOPS_PROCESS=scorer``) is the site without what is there for people, and the memory that it takes.
+if env.str("MLOPS_PROCESS", default="") == "scorer":
+    _FOR_PEOPLE = ("unfold", "django.contrib.admin", "django.contrib.messages", "drf_spectacular")
+    _OF_PAGES = (
+        *("whitenoise.", "django.contrib.sessions.", "django.contrib.messages."),
+        *("django.contrib.auth.", "django.middleware.csrf.", "django.middleware.clickjacking."),
+    )
+    INSTALLED_APPS = [name for name in INSTALLED_APPS if not name.startswith(_FOR_PEOPLE)]
+    MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith(_OF_PAGES)]
+    ROOT_URLCONF = "mlops_site.scorer_urls"
 WSGI_APPLICATION = "mlops_site.wsgi.application"
 TEMPLATES = [
     {

@@ -19,6 +19,7 @@ class Banner:
     curl: str
     home: Path
     ready_after_seconds: float
+    scorer_url: str = ""
     demo_failed: bool = False
 
     def text(self) -> str:
@@ -27,6 +28,10 @@ class Banner:
             ("Site", f"{self.base_url}/admin/"),
             ("Sign in", self._sign_in()),
             ("API", f"{self.base_url}/api/docs/"),
+            *(
+                [("Scorer", f"{self.scorer_url} (predictions only, faster)")]
+                * bool(self.scorer_url)
+            ),
             ("Data", f"{self.home} (back up this one folder)"),
             ("Stop", "Ctrl-C"),
         ]

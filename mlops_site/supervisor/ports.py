@@ -26,7 +26,9 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def choose_port(host: str, asked: int | None, *, default: int = DEFAULT_PORT) -> int:
+def choose_port(
+    host: str, asked: int | None, *, default: int = DEFAULT_PORT, option: str = "--port"
+) -> int:
     """Return the port that was asked for, else the first free one from ``default`` on.
 
     Raises
@@ -37,8 +39,8 @@ def choose_port(host: str, asked: int | None, *, default: int = DEFAULT_PORT) ->
     if asked is not None:
         if not is_free(host, asked):
             raise CannotStart(
-                f"Port {asked} on {host} is in use (or not allowed). Choose another with --port, "
-                "or leave --port away to get the next free one."
+                f"Port {asked} on {host} is in use (or not allowed). Choose another with {option}, "
+                f"or leave {option} away to get the next free one."
             )
         return asked
     for port in range(default, default + _PORTS_TO_TRY):
@@ -46,5 +48,5 @@ def choose_port(host: str, asked: int | None, *, default: int = DEFAULT_PORT) ->
             return port
     raise CannotStart(
         f"No free port between {default} and {default + _PORTS_TO_TRY - 1} on {host}; choose one "
-        "with --port."
+        f"with {option}."
     )

@@ -12,11 +12,15 @@ from django.db import DatabaseError
 from jobs.models import ProcessHeartbeat
 
 
-def missing(*, host: str, port: int, started_at: datetime) -> list[str]:
-    """Return the names of the processes that have not come up since ``started_at``."""
-    absent = []
-    if not answers(host, port):
-        absent.append("web")
+def missing(*, host: str, ports: Mapping[str, int], started_at: datetime) -> list[str]:
+    """Return the names of the processes that have not come up since ``started_at``.
+
+    Parameters
+    ----------
+    ports
+        By name, where web servers listen.
+    """
+    absent = [name for name, port in ports.items() if not answers(host, port)]
     beating = names_beating_since(started_at)
     absent += [
         name for name in ("worker", "beat") if not any(one.startswith(name) for one in beating)

@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from core.clock import now
 from mlops_site.supervisor import private_redis, programs, readiness
 from mlops_site.supervisor.banner import Banner
+from mlops_site.supervisor.children import Program
 from mlops_site.supervisor.console import Console
 from mlops_site.supervisor.errors import CannotStart
 from mlops_site.supervisor.example import example_call
@@ -41,20 +42,43 @@ class Site:
         Where everything is told.
     host, port
         Where the web server listens; without a port, the next free one.
+    scorer_port
+        Where the scorer listens; None: the next free one after the web server's, 0: there is no scorer.
     """
 
-    def __init__(self, *, home: Home, console: Console, host: str, port: int | None) -> None:
+    def __init__(
+        self,
+        *,
+        home: Home,
+        console: Console,
+        host: str,
+        port: int | None,
+        scorer_port: int | None = None,
+    ) -> None:
         self._home = home
         self._console = console
         self._host = host
         self._port = choose_port(host, port)
+        self._scorer_port = scorer_port
+        if scorer_port != 0:
+            self._scorer_port = choose_port(
+                host, scorer_port, default=self._port + 1, option="--scorer-port"
+            )
         self._supervisor = Supervisor(console=console, folder=Path(settings.BASE_DIR))
 
     @property
     def base_url(self) -> str:
         """The address for a browser on this machine."""
+        return self._url(self._port)
+
+    @property
+    def scorer_url(self) -> str:
+        """The address of the scorer for a client on this machine; empty where there is none."""
+        return self._url(self._scorer_port) if self._scorer_port else ""
+
+    def _url(self, port: int) -> str:
         host = readiness.reachable(self._host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def run(self, *, with_demo: bool, began: float) -> None:
         """Start everything, tell about it, and keep it running until somebody asks to stop.
@@ -87,12 +111,7 @@ class Site:
             ensure_first_user(self._home)
             started_at = now()
             self._say(f"starting the site at {self.base_url}")
-            for program in (
-                programs.web(host=self._host, port=self._port),
-                programs.worker(),
-                programs.beat(),
-                programs.shipper(),
-            ):
+            for program in self._programs():
                 supervisor.start(program)
             self._wait_until_ready(started_at)
             ready_after_seconds = time.monotonic() - began
@@ -108,6 +127,18 @@ class Site:
                 private_redis.remove_socket(private_url)
             self._say("stopped")
 
+    def _programs(self) -> list[Program]:
+        scorers = []
+        if self._scorer_port:
+            scorers.append(programs.scorer(host=self._host, port=self._scorer_port))
+        return [
+            programs.web(host=self._host, port=self._port),
+            *scorers,
+            programs.worker(),
+            programs.beat(),
+            programs.shipper(),
+        ]
+
     def _start_redis(self) -> str:
         program, url = private_redis.prepare(self._home)
         redis = self._supervisor.start(program)
@@ -120,13 +151,14 @@ class Site:
         return url
 
     def _wait_until_ready(self, started_at: datetime) -> None:
-        missing = ["web", "worker", "beat"]
+        ports = {"web": self._port, **({"scorer": self._scorer_port} if self._scorer_port else {})}
+        missing = [*ports, "worker", "beat"]
         asked_at = 0.0
 
         def is_ready() -> bool:
             nonlocal missing, asked_at
             if time.monotonic() - asked_at >= _ASK_SECONDS:
-                missing = readiness.missing(host=self._host, port=self._port, started_at=started_at)
+                missing = readiness.missing(host=self._host, ports=ports, started_at=started_at)
                 asked_at = time.monotonic()
             return not missing
 
@@ -153,6 +185,7 @@ class Site:
     def _banner(self, ready_after_seconds: float, *, demo_failed: bool) -> Banner:
         return Banner(
             base_url=self.base_url,
+            scorer_url=self.scorer_url,
             user=first_user(self._home),
             curl=example_call(self._home).curl(self.base_url),
             home=self._home.path,

@@ -23,12 +23,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from pytest_django import Settings
 
-from accounts.models import Project, Scope
+from accounts.models import ApiToken, Project, Scope
 from accounts.principals import Principal
 from accounts.services import create_token
+from core.clock import now
 from datasets import lake
 from mlops_site.supervisor import programs
-from mlops_site.supervisor.children import Child
+from mlops_site.supervisor.children import Child, Program
 from mlops_site.supervisor.console import Console
 from mlops_site.supervisor.supervision import Supervisor
 from models_registry.models import ModelVersion
@@ -97,6 +98,13 @@ class Load:
 
 
 @pytest.fixture
+def secret(principal: Principal, project: Project) -> str:
+    """Return a token that may predict."""
+    user = User.objects.get(pk=principal.user_id or 0)
+    return create_token(user=user, project=project, name="load", scopes=[Scope.PREDICT])[1]
+
+
+@pytest.fixture
 def supervisor(
     transactional_db: None,
     settings: Settings,
@@ -117,27 +125,23 @@ def supervisor(
     made.end()
 
 
+@pytest.mark.parametrize("server", [programs.web, programs.scorer], ids=["web", "scorer"])
 def test_every_answered_prediction_is_in_the_lake_once_although_web_and_shipper_were_killed(
+    server: Callable[..., Program],
     supervisor: Supervisor,
     endpoint: Endpoint,  # noqa: F811
     champion: ModelVersion,  # noqa: F811
-    principal: Principal,
+    secret: str,
     project: Project,
     lake_home: Path,
 ) -> None:
-    _, secret = create_token(
-        user=User.objects.get(pk=principal.user_id or 0),
-        project=project,
-        name="load",
-        scopes=[Scope.PREDICT],
-    )
     log_root = lake_home / "prediction-log"
 
     def wait_until(is_so: Callable[[], bool]) -> None:
         assert supervisor.wait_until(is_so, timeout_seconds=_START_SECONDS)
 
     port = _free_port()
-    web = supervisor.start(programs.web(host="127.0.0.1", port=port))
+    web = supervisor.start(server(host="127.0.0.1", port=port))
     shipper = supervisor.start(programs.shipper())
     with Load(port, secret) as load:
         wait_until(lambda: len(load.answered) > _ANSWERS and bool(_shipped(project.pk)))
@@ -154,6 +158,57 @@ def test_every_answered_prediction_is_in_the_lake_once_although_web_and_shipper_
     assert [one for one in load.answered if counts[one] != 1] == []
     assert max(counts.values()) == 1
     assert (web.starts >= 2, shipper.starts) == (True, 2)
+
+
+def test_a_scorer_answers_as_the_site_does_and_knows_of_a_revoked_token_within_a_second(
+    supervisor: Supervisor,
+    endpoint: Endpoint,  # noqa: F811
+    champion: ModelVersion,  # noqa: F811
+    secret: str,
+) -> None:
+    ports = [_free_port(), _free_port()]
+    supervisor.start(programs.web(host="127.0.0.1", port=ports[0]))
+    supervisor.start(programs.scorer(host="127.0.0.1", port=ports[1]))
+
+    def asked(port: int, method: str, path: str) -> tuple[int, dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        body = None if method == "GET" else json.dumps({"instances": [dict.fromkeys(FEATURES, 2)]})
+        with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+            link.request(method, path, body, headers)
+            with link.getresponse() as answer:
+                content = answer.read()
+        return answer.status, json.loads(content) if content[:1] == b"{" else {}
+
+    def is_up() -> bool:
+        try:
+            return all(asked(port, "GET", "/livez")[0] == HTTPStatus.OK for port in ports)
+        except (OSError, HTTPException):
+            return False
+
+    assert supervisor.wait_until(is_up, timeout_seconds=_START_SECONDS)
+    for method, path in (
+        ("POST", "/api/v1/endpoints/tumour/predict/"),
+        ("POST", "/v1/models/tumour:predict"),
+        ("GET", "/v1/models/tumour"),
+        ("GET", "/v2/models/tumour"),
+        ("GET", "/v2/health/ready"),
+        ("POST", "/api/v1/endpoints/nobody/predict/"),
+    ):
+        of_web, of_scorer = (asked(port, method, path) for port in ports)
+        for said in (of_web[1], of_scorer[1]):
+            said.pop("prediction_ids", None)
+            said.pop("request_id", None)
+        assert of_web == of_scorer, path
+    for path in ("/admin/", "/api/v1/endpoints/", "/api/docs/"):
+        assert asked(ports[1], "GET", path)[0] == HTTPStatus.NOT_FOUND
+    predict = ("POST", "/api/v1/endpoints/tumour/predict/")
+    assert asked(ports[1], *predict)[0] == HTTPStatus.OK
+    ApiToken.objects.update(revoked_at=now())
+    revoked = time.monotonic()
+    while (status := asked(ports[1], *predict)[0]) == HTTPStatus.OK:
+        assert time.monotonic() - revoked < 1.5, "promised: within a second"
+        time.sleep(0.05)
+    assert status == HTTPStatus.UNAUTHORIZED
 
 
 def _free_port() -> int:

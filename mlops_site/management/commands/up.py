@@ -21,11 +21,16 @@ from mlops_site.supervisor.site import Site
 class Command(BaseCommand):
     """``manage.py up``."""
 
-    help = "Start the whole site on this machine: web, worker, beat, log shipper, private Redis."
+    help = "Start the whole site on this machine: web, scorer, worker, beat, log shipper, private Redis."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, help="default: 8000, else the next free one")
+        parser.add_argument(
+            "--scorer-port",
+            type=int,
+            help="of the server for predictions only (default: the next free one; 0: none)",
+        )
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
         parser.add_argument("--home", type=Path, help="data folder (default: var/ or MLOPS_HOME)")
         parser.add_argument("--no-demo", action="store_true", help="do not seed the demo")
@@ -45,7 +50,13 @@ class Command(BaseCommand):
             home.make()
             home.lock()
             console = Console(sys.stdout, coloured=wants_colour(sys.stdout, os.environ))
-            site = Site(home=home, console=console, host=options["host"], port=options["port"])
+            site = Site(
+                home=home,
+                console=console,
+                host=options["host"],
+                port=options["port"],
+                scorer_port=options["scorer_port"],
+            )
             site.run(with_demo=not options["no_demo"], began=began)
         except CannotStart as error:
             raise CommandError(str(error)) from error
