@@ -1,4 +1,8 @@
-"""Pipelines that are fitted once for all tests of the room."""
+"""Pipelines that are fitted once for all tests of the room.
+
+What is returned here belongs to all tests, in whatever order they run: change nothing of it, and ask for it
+while nothing is patched that fitting, validating or choosing a runtime calls.
+"""
 
 from __future__ import annotations
 

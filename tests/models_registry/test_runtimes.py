@@ -26,6 +26,7 @@ from models_registry.runtimes import (
     LinearRuntime,
     NativeRuntime,
     Preparation,
+    RuntimeChoice,
     Scores,
     TreeRuntime,
     choose_runtime,
@@ -154,11 +155,7 @@ def test_rows_that_onnx_gets_wrong_go_to_the_loop_over_trees(
     one = fit("random_forest", "multiclass")
     native = NativeRuntime(one.pipeline, one.signature)
     wrong = Shifted(native, only_missing=True)
-    monkeypatch.setattr(
-        "models_registry.runtimes.choice._candidates",
-        lambda *_: iter([("shifted", lambda: (wrong, None))]),
-    )
-    found = choose_runtime(one.pipeline, one.signature, one.held_out, np.random.default_rng(0))
+    found = chosen_when_offered(wrong, one, monkeypatch)
     assert found.name == "shifted+trees"
     assert found.report["reason"].endswith("rows with missing numbers go to the loop over trees")
     for rows in hard_rows(one).values():
@@ -191,6 +188,21 @@ class Shifted:
         return Scores(scores.labels, probabilities)
 
 
+def chosen_when_offered(
+    runtime: Shifted, one: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> RuntimeChoice:
+    """Return what is chosen if this runtime is the only candidate.
+
+    The other candidates are back on return: what `validated` keeps for all tests must know them.
+    """
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "models_registry.runtimes.choice._candidates",
+            lambda *_: iter([(runtime.name, lambda: (runtime, None))]),
+        )
+        return choose_runtime(one.pipeline, one.signature, one.held_out, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(("only_missing", "chosen"), [(True, "shifted+native"), (False, "native")])
 def test_a_runtime_that_disagrees_is_used_where_it_agrees_or_not_at_all(
     only_missing: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
@@ -198,11 +210,7 @@ def test_a_runtime_that_disagrees_is_used_where_it_agrees_or_not_at_all(
     one = fit("logistic", "binary")
     native = NativeRuntime(one.pipeline, one.signature)
     wrong = Shifted(native, only_missing=only_missing)
-    monkeypatch.setattr(
-        "models_registry.runtimes.choice._candidates",
-        lambda *_: iter([("shifted", lambda: (wrong, None))]),
-    )
-    found = choose_runtime(one.pipeline, one.signature, one.held_out, np.random.default_rng(0))
+    found = chosen_when_offered(wrong, one, monkeypatch)
     assert found.name == chosen
     assert "disagrees on" in found.report["reason"] or "missing" in found.report["reason"]
     agreement = compare(native.predict(one.held_out), found.runtime.predict(one.held_out))
