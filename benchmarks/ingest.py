@@ -2,8 +2,8 @@
 
 Ours is the whole of it: types from all rows, Delta table, SHA-256 over all rows, profile. DuckDB turns the file
 into Parquet with types sniffed from all rows (``sample_size=-1``), pandas with ``read_csv`` and ``to_parquet``.
-Each runs in a process of its own, one after the other; memory is the largest resident size of the process and
-its children, looked at fifty times a second.
+Each runs in a process of its own, one after the other; memory is the largest resident size of the process with
+its children.
 
     python -m benchmarks.ingest --rows 10000000
 """
