@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -93,6 +93,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         return _api_problem(exceptions.NotFound())
     if isinstance(error, PermissionDenied):
         return _api_problem(exceptions.PermissionDenied())
+    if isinstance(error, UnreadablePostError):
+        return _api_problem(exceptions.ParseError("The connection ended before the body did."))
     if isinstance(error, exceptions.APIException):
         return _api_problem(error)
     logger.error("an API view failed: %s", type(context.get("view")).__name__, exc_info=error)

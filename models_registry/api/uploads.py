@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.principals import Principal
+from core.api.parsers import MultiPartParser
 from datasets.selectors import versions_visible_to
 from jobs.api.responses import accepted
 from jobs.api.serializers import AcceptedJobSerializer

@@ -11,11 +11,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.generics import GenericAPIView, get_object_or_404
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.scoping import ProjectScopedMixin
+from core.api.parsers import MultiPartParser
 from datasets import services
 from datasets.api.serializers import (
     DatasetUploadRequestSerializer,

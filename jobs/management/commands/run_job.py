@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -10,7 +11,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 
 from core import tracing
 from jobs.execution import Claim, carry_out
@@ -47,6 +48,21 @@ class Command(BaseCommand):
             sys.exit(_TRY_AGAIN)
         finally:
             tracing.stop()
+        if options["end_with_parent"]:
+            leave()
+
+
+def leave() -> None:
+    """End this process at once, its job being concluded: what is left of it is not waited for.
+
+    Threads of libraries that read ahead (Arrow's reader of CSV files, when it was given up) may call Python while
+    the interpreter takes itself down, which aborts the process or lets it hang.
+    """
+    connections.close_all()
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def _end_with_parent() -> None:
