@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-
-import pandas as pd
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from core.blobs import BlobStore, default_store
-from models_registry.artifacts import load_pipeline
-from models_registry.explanations import (
-    CannotExplain,
-    Explainer,
-    choose_explainer,
-    reference_sample,
-)
+from models_registry.explanations import CannotExplain, Explainer
 from models_registry.models import ModelVersion
-from models_registry.runtimes import Binding, Runtime, UploadedRuntime, load_runtime
+from models_registry.runtimes import Runtime
+from models_registry.runtimes.plans import runtime_of_plan
+from models_registry.runtimes.uploaded import Binding, UploadedRuntime
 from models_registry.signatures import Signature, columns_from_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runtime:
@@ -31,15 +28,21 @@ def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runti
         The runtime cannot be built from the files.
     """
     files = store or default_store()
-    artifact = files.read(version.artifact_digest)
     signature = Signature.from_dict(version.signature)
     if version.is_uploaded:
         binding = Binding.from_dict(version.upload["binding"])
-        return UploadedRuntime(signature, artifact, binding)
+        return UploadedRuntime(signature, files.read(version.artifact_digest), binding)
+    onnx = files.read(version.onnx_digest) if version.onnx_digest else None
+    if version.plan_digest:
+        return runtime_of_plan(files.read(version.plan_digest), signature, onnx)
+    # Only here scikit-learn is needed.
+    from models_registry.artifacts import load_pipeline
+    from models_registry.runtimes.choice import load_runtime
+
     return load_runtime(
         name=version.runtime,
-        pipeline=load_pipeline(artifact),
-        onnx=files.read(version.onnx_digest) if version.onnx_digest else None,
+        pipeline=load_pipeline(files.read(version.artifact_digest)),
+        onnx=onnx,
         signature=signature,
     )
 
@@ -52,6 +55,8 @@ def reference_frame(version: ModelVersion, store: BlobStore | None = None) -> pd
     core.errors.DomainError
         The file is missing or damaged.
     """
+    import pyarrow.parquet as pq
+
     data = (store or default_store()).read(version.reference_digest)
     frame: pd.DataFrame = pq.read_table(io.BytesIO(data)).to_pandas()
     return frame
@@ -74,6 +79,9 @@ def load_explainer(
     core.errors.DomainError
         A file is missing, damaged or not trusted.
     """
+    from models_registry.artifacts import load_pipeline
+    from models_registry.explanations.choice import choose_explainer, reference_sample
+
     if not version.reference_digest:
         raise CannotExplain("there is no reference row")
     files = store or default_store()

@@ -114,6 +114,8 @@ class ModelVersion(models.Model):
     artifact_digest = models.CharField(max_length=64)
     artifact_size_bytes = models.BigIntegerField(default=0)
     onnx_digest = models.CharField(max_length=64, blank=True, default="")
+    #: What the runtime computes with, for processes that load no scikit-learn; empty where there is no such plan.
+    plan_digest = models.CharField(max_length=64, blank=True, default="")
     runtime = models.CharField(max_length=32, default="native")
     runtime_report = models.JSONField(default=dict)
     reference_digest = models.CharField(max_length=64, blank=True, default="")

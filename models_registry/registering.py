@@ -39,6 +39,7 @@ class VersionArtifact:
     environment: Mapping[str, Any] = field(default_factory=dict)
     upload: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
+    plan_digest: str = ""
 
 
 @transaction.atomic
@@ -78,6 +79,7 @@ def register_version(
         environment=dict(artifact.environment),
         upload=dict(artifact.upload),
         decision=dict(artifact.decision),
+        plan_digest=artifact.plan_digest,
         created_by_id=principal.user_id,
     )
     audit.record(

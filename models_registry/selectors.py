@@ -142,5 +142,10 @@ def lineage_of(version: ModelVersion) -> dict[str, Any]:
 
 def keeps_blob(digest: str) -> bool:
     """Whether a model version or a run keeps a file of this digest."""
-    kept = Q(artifact_digest=digest) | Q(onnx_digest=digest) | Q(reference_digest=digest)
+    kept = (
+        Q(artifact_digest=digest)
+        | Q(onnx_digest=digest)
+        | Q(plan_digest=digest)
+        | Q(reference_digest=digest)
+    )
     return ModelVersion.objects.filter(kept).exists() or experiments.keeps_blob(digest)

@@ -23,7 +23,9 @@ from models_registry.gates.measuring import measure_difference, own_answers
 from models_registry.loading import load_version, reference_frame
 from models_registry.models import ModelVersion
 from models_registry.recording import record_validation, restore_validation
-from models_registry.runtimes import CannotRun, NativeRuntime, through_the_wire
+from models_registry.runtimes import CannotRun
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.proof import through_the_wire
 from models_registry.signatures import Signature, columns_from_frame
 from models_registry.uploads.measuring import differences, trial_rows
 

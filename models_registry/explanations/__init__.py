@@ -1,4 +1,7 @@
-"""Why a row got its answer: what each input contributed, compared with a sample of reference rows."""
+"""Why a row got its answer: what each input contributed, compared with a sample of reference rows.
+
+Ways to find that out are imported from their modules: few requests ask for it, and it needs scikit-learn.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +12,5 @@ from models_registry.explanations.base import (
     Quantity,
     explain_rows,
 )
-from models_registry.explanations.choice import (
-    REFERENCE_ROWS,
-    ExplainerChoice,
-    choose_explainer,
-    reference_sample,
-)
-from models_registry.explanations.linear import LinearExplainer
-from models_registry.explanations.permutation import PermutationExplainer
-from models_registry.explanations.trees import TreeExplainer
 
-__all__ = [
-    "REFERENCE_ROWS",
-    "CannotExplain",
-    "Explainer",
-    "ExplainerChoice",
-    "Explanation",
-    "LinearExplainer",
-    "PermutationExplainer",
-    "Quantity",
-    "TreeExplainer",
-    "choose_explainer",
-    "explain_rows",
-    "reference_sample",
-]
+__all__ = ["CannotExplain", "Explainer", "Explanation", "Quantity", "explain_rows"]

@@ -7,7 +7,9 @@ from sklearn.pipeline import Pipeline
 
 from models_registry.explanations.base import CannotExplain, FloatArray, Quantity
 from models_registry.explanations.owners import owners_of_inputs
-from models_registry.runtimes import CannotRun, LinearRuntime, Parts
+from models_registry.runtimes import CannotRun
+from models_registry.runtimes.linear import AffineMap, LinearRuntime
+from models_registry.runtimes.recipes import Parts
 from models_registry.signatures import Columns, Signature
 
 
@@ -28,7 +30,9 @@ class LinearExplainer:
     def __init__(self, pipeline: Pipeline, signature: Signature, reference: Columns) -> None:
         parts = Parts.of(pipeline, signature)
         try:
-            self._model = LinearRuntime(parts.pipeline, parts.signature)
+            self._model = LinearRuntime(
+                AffineMap.of(parts.pipeline, parts.signature), parts.signature
+            )
         except CannotRun as error:
             raise CannotExplain(str(error)) from error
         self._recipe = parts.recipe

@@ -10,7 +10,8 @@ from sklearn.pipeline import Pipeline
 
 from datasets.recipes import RecipeTransformer, build_steps, plan_of
 from models_registry.explanations.base import CannotExplain
-from models_registry.runtimes import Parts, Preparation
+from models_registry.runtimes.preparation import Preparation
+from models_registry.runtimes.recipes import Parts
 from models_registry.signatures import Signature
 
 Places = npt.NDArray[np.intp]

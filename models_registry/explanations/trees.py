@@ -11,7 +11,9 @@ from sklearn.pipeline import Pipeline
 from models_registry.explanations.base import CannotExplain, FloatArray
 from models_registry.explanations.forests import Nodes, Prepared
 from models_registry.explanations.owners import owners_of_inputs, owners_of_prepared
-from models_registry.runtimes import CannotRun, Parts, Preparation
+from models_registry.runtimes import CannotRun
+from models_registry.runtimes.preparation import Preparation
+from models_registry.runtimes.recipes import Parts
 from models_registry.signatures import Columns, Signature
 
 #: Starting points (trees times reference rows) that are followed at once; bounds the memory.

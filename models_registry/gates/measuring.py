@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models_registry.gates.measurements import Difference
-from models_registry.runtimes import Scores, compare
+from models_registry.runtimes import Scores
+from models_registry.runtimes.proof import compare
 from models_registry.signatures import Columns, Signature
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
 from models_registry.runtimes.base import CannotRun, Runtime, Scores
-from models_registry.runtimes.linear import LinearRuntime
+from models_registry.runtimes.linear import AffineMap, LinearRuntime
 from models_registry.runtimes.native import NativeRuntime
 from models_registry.runtimes.onnx import OnnxRuntime, convert
 from models_registry.runtimes.preparation import Preparation
@@ -151,11 +151,13 @@ def _named(name: str, parts: Parts, onnx: bytes | None) -> Runtime:
     if name == "native":
         return NativeRuntime(parts.pipeline, parts.signature)
     if name == "linear":
-        return LinearRuntime(parts.pipeline, parts.signature)
+        return LinearRuntime(AffineMap.of(parts.pipeline, parts.signature), parts.signature)
     if name == "trees":
         return TreeRuntime(parts.pipeline, parts.signature)
     if name == "onnx" and onnx is not None:
-        return OnnxRuntime(parts.pipeline, parts.signature, onnx)
+        return OnnxRuntime(
+            Preparation.of(parts.pipeline[0], parts.signature), parts.signature, onnx
+        )
     raise CannotRun(f"there is no runtime '{name}' for these files")
 
 
@@ -174,11 +176,12 @@ def _candidates(
     parts: Parts,
 ) -> Iterator[tuple[str, Callable[[], tuple[Runtime, bytes | None]]]]:
     pipeline, signature = parts.pipeline, parts.signature
-    yield "linear", lambda: (LinearRuntime(pipeline, signature), None)
+    yield "linear", lambda: (LinearRuntime(AffineMap.of(pipeline, signature), signature), None)
 
     def onnx() -> tuple[Runtime, bytes | None]:
-        model = convert(pipeline, Preparation.of(pipeline[0], signature).width)
-        return OnnxRuntime(pipeline, signature, model), model
+        preparation = Preparation.of(pipeline[0], signature)
+        model = convert(pipeline, preparation.width)
+        return OnnxRuntime(preparation, signature, model), model
 
     yield "onnx", onnx
     yield "trees", lambda: (TreeRuntime(pipeline, signature), None)

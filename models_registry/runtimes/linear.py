@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.special import expit
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import Pipeline
 
 from models_registry.runtimes.base import (
     CannotRun,
@@ -18,40 +20,98 @@ from models_registry.runtimes.preparation import Preparation
 from models_registry.signatures import Columns, Signature
 from models_registry.signatures.magnitudes import has_nan
 
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
-class LinearRuntime:
-    """Scaling and coefficients folded into one affine map; text columns into look-up tables.
 
-    With ``z = (x - mean) / scale`` and the model ``z·w + b`` the map is ``x·(w / scale) + b - mean·(w / scale)``.
-    A class's probability is the logistic function of it (two classes) or the softmax (more).
+@dataclass(frozen=True, slots=True)
+class TextTerms:
+    """What a text column adds: row ``codes[value]`` of a table, the last row when the value is not known.
+
+    Attributes
+    ----------
+    source
+        The column's place among the text inputs.
+    table
+        Shape (known values + 1, outputs).
     """
 
-    name = "linear"
+    source: int
+    codes: Mapping[str, int]
+    table: FloatArray
 
-    def __init__(self, pipeline: Pipeline, signature: Signature) -> None:
+
+@dataclass(frozen=True, slots=True)
+class AffineMap:
+    """A linear model with its preparation: scaling and coefficients folded into one map.
+
+    With ``z = (x - mean) / scale`` and the model ``z·w + b`` the map is ``x·(w / scale) + b - mean·(w / scale)``.
+
+    Attributes
+    ----------
+    bias
+        What is added for every row, shape (outputs,).
+    weights
+        Shape (numeric inputs, outputs).
+    fill
+        What stands for missing numbers, shape (numeric inputs,).
+    """
+
+    bias: FloatArray
+    weights: FloatArray
+    fill: FloatArray
+    tables: tuple[TextTerms, ...]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, signature: Signature) -> AffineMap:
+        """Fold a fitted pipeline.
+
+        Raises
+        ------
+        CannotRun
+            Its model is not linear, or its preparation is not known.
+        """
+        from sklearn.linear_model import LogisticRegression, Ridge
+
         model = pipeline[-1]
         if not isinstance(model, LogisticRegression | Ridge):
             raise CannotRun(f"a {type(model).__name__} is not linear")
-        self._signature = signature
         preparation = Preparation.of(pipeline[0], signature)
         weights = np.atleast_2d(np.asarray(model.coef_, dtype=np.float64)).T
         outputs = weights.shape[1]
-        self._bias = np.zeros(outputs) + np.asarray(model.intercept_, dtype=np.float64)
-        self._weights = np.zeros((len(signature.numeric), outputs))
-        self._fill = np.zeros(len(signature.numeric))
+        bias = np.zeros(outputs) + np.asarray(model.intercept_, dtype=np.float64)
+        folded = np.zeros((len(signature.numeric), outputs))
+        fill = np.zeros(len(signature.numeric))
         for block in preparation.numeric:
             part = weights[block.target]
             if block.scale is not None:
                 part = part / block.scale[:, None]
             if block.mean is not None:
-                self._bias = self._bias - block.mean @ part
-            self._weights[block.sources] = part
+                bias = bias - block.mean @ part
+            folded[block.sources] = part
             if block.fill is not None:
-                self._fill[block.sources] = block.fill
-        self._tables = tuple(
-            (piece.source, piece.codes, piece.table.astype(np.float64) @ weights[piece.target])
+                fill[block.sources] = block.fill
+        tables = tuple(
+            TextTerms(
+                piece.source, piece.codes, piece.table.astype(np.float64) @ weights[piece.target]
+            )
             for piece in preparation.text
         )
+        return cls(bias, folded, fill, tables)
+
+
+class LinearRuntime:
+    """An affine map; a class's probability is the logistic function of it (two classes) or the softmax (more)."""
+
+    name = "linear"
+
+    def __init__(self, folded: AffineMap, signature: Signature) -> None:
+        self.map = folded
+        self._signature = signature
+        self._bias = folded.bias
+        self._weights = folded.weights
+        self._fill = folded.fill
+        self._tables = tuple((one.source, one.codes, one.table) for one in folded.tables)
 
     @property
     def bias(self) -> FloatArray:
@@ -91,10 +151,22 @@ class LinearRuntime:
             return scores_of_values(decision[:, 0])
         if decision.shape[1] == 1:
             both = np.empty((len(decision), 2))
-            positive = expit(decision[:, 0], out=both[:, 1])
+            both[:, 1] = positive = _logistic(decision[:, 0])
             np.subtract(1.0, positive, out=both[:, 0])
             return scores_of_probabilities(self._signature, both)
         shifted = np.exp(decision - decision.max(axis=1, keepdims=True))
         return scores_of_probabilities(
             self._signature, shifted / shifted.sum(axis=1, keepdims=True)
         )
+
+
+def _logistic(values: FloatArray) -> FloatArray | float:
+    """Return ``1 / (1 + exp(-x))`` without an overflow, whatever x is."""
+    if len(values) == 1:
+        value = float(values[0])
+        if value >= 0.0:
+            return 1.0 / (1.0 + math.exp(-value))
+        small = math.exp(value)
+        return small / (1.0 + small)
+    found: FloatArray = np.exp(-np.logaddexp(0.0, -values))
+    return found

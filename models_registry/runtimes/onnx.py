@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from models_registry.runtimes.base import (
     CannotRun,
@@ -17,6 +16,9 @@ from models_registry.runtimes.base import (
 )
 from models_registry.runtimes.preparation import Preparation
 from models_registry.signatures import Columns, Signature
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 _INPUT = "rows"
 _OPSET = {"": 18, "ai.onnx.ml": 3}
@@ -81,9 +83,9 @@ class OnnxRuntime:
 
     name = "onnx"
 
-    def __init__(self, pipeline: Pipeline, signature: Signature, model: bytes) -> None:
+    def __init__(self, preparation: Preparation, signature: Signature, model: bytes) -> None:
         self._signature = signature
-        self._preparation = Preparation.of(pipeline[0], signature)
+        self.preparation = preparation
         self._model = model
         self._session: Any = None
         self._lock = threading.Lock()
@@ -106,7 +108,7 @@ class OnnxRuntime:
     def predict(self, columns: Columns) -> Scores:
         """Return the answers for these rows."""
         session = self._ready_session()
-        (result,) = session.run(self._outputs, {_INPUT: self._preparation.apply(columns)})
+        (result,) = session.run(self._outputs, {_INPUT: self.preparation.apply(columns)})
         numbers = np.asarray(result, dtype=np.float64)
         if self._signature.task == "anomaly":
             return scores_of_values(-numbers.reshape(-1))  # high is what is usual

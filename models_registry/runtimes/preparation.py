@@ -2,6 +2,7 @@
 
 Every text column has an encoder of its own, and an encoder is nothing but a function of one value. So it is
 asked once for each known category (and for one that it does not know) and its answers are kept in a table.
+scikit-learn is needed to take one apart, and not to apply what was found.
 """
 
 from __future__ import annotations
@@ -12,11 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from models_registry.runtimes.base import CannotRun
 from models_registry.signatures import Columns, Signature
@@ -90,6 +86,8 @@ class Preparation:
         CannotRun
             It is something else, or holds a step that is not known here.
         """
+        from sklearn.compose import ColumnTransformer
+
         if not isinstance(transformer, ColumnTransformer):
             raise CannotRun(f"a {type(transformer).__name__} is not known")
         numbers = {field.name: index for index, field in enumerate(signature.numeric)}
@@ -131,6 +129,10 @@ class Preparation:
 def _numeric_block(
     step: Any, sources: npt.NDArray[np.intp], target: slice, count: int
 ) -> NumericBlock:
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
     steps = [part for _, part in step.steps] if isinstance(step, Pipeline) else [step]
     fill = mean = scale = None
     for part in steps:
@@ -149,6 +151,9 @@ def _numeric_block(
 
 
 def _text_block(step: Any, column: str, source: int, target: slice) -> TextBlock:
+    import pandas as pd
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
     if not isinstance(step, OneHotEncoder | OrdinalEncoder):
         raise CannotRun(f"a {type(step).__name__} is not known")
     (known,) = step.categories_

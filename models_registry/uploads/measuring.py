@@ -10,8 +10,9 @@ import numpy as np
 from core.errors import DomainError
 from models_registry.gates import Difference
 from models_registry.gates.measuring import measure_difference
-from models_registry.runtimes import Runtime, Scores, compare, proof_rows, through_the_wire
+from models_registry.runtimes import Runtime, Scores
 from models_registry.runtimes.choice import microseconds_of, shown_agreements
+from models_registry.runtimes.proof import compare, proof_rows, through_the_wire
 from models_registry.signatures import Columns, Signature
 
 #: Rows that are compared; more would take longer and show little more.

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from models_registry.artifacts import load_pipeline
 from models_registry.models import Task
-from models_registry.runtimes import Runtime, load_runtime
+from models_registry.runtimes import Runtime
+from models_registry.runtimes.choice import load_runtime
 from models_registry.signatures import Signature, columns_from_frame
 from retraining.champion_challenger import error_scale
 from retraining.champion_challenger.contest import Answers, Contest, classify, regress

@@ -24,9 +24,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from models_registry.runtimes import CannotRun, Preparation, Scores, convert
+from models_registry.runtimes import CannotRun, Scores
 from models_registry.runtimes.base import no_scores, scores_of_probabilities, scores_of_values
-from models_registry.runtimes.preparation import NumericBlock, TextBlock
+from models_registry.runtimes.onnx import convert
+from models_registry.runtimes.preparation import NumericBlock, Preparation, TextBlock
 from models_registry.signatures import Columns, Signature
 
 NUMBERS = "numbers"

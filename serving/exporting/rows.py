@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models_registry.runtimes import proof_rows
+from models_registry.runtimes.proof import proof_rows
 from models_registry.signatures import (
     Columns,
     Field,

@@ -16,7 +16,7 @@ TRY_AGAIN_SECONDS = 10.0
 #: A model that answers nowhere any more is kept so long: a rollback that soon follows loads nothing.
 KEEP_SECONDS = 900.0
 
-Key = tuple[str, str, str, str, bytes, bytes]
+Key = tuple[str, str, str, str, str, bytes, bytes]
 
 
 class LoadedModels:
@@ -98,6 +98,7 @@ def _key(version: ModelVersion) -> Key:
     return (
         version.artifact_digest,
         version.onnx_digest,
+        version.plan_digest,
         version.reference_digest,
         version.runtime,
         signature,

@@ -11,7 +11,8 @@ import orjson
 from models_registry.decisions import usual_threshold
 from models_registry.loading import load_explainer, load_version
 from models_registry.models import ModelVersion
-from models_registry.runtimes import RowsNotComputed, Runtime
+from models_registry.runtimes import Runtime
+from models_registry.runtimes.uploaded import RowsNotComputed
 from models_registry.signatures import Columns, Signature
 from serving.models import Deployment, Endpoint
 from serving.prediction_log import KEEP_ALL, LogPolicy

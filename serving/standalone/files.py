@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 
 from models_registry.artifacts import load_pipeline
-from models_registry.runtimes import Binding, Runtime, UploadedRuntime, load_runtime
+from models_registry.runtimes import Runtime
+from models_registry.runtimes.choice import load_runtime
+from models_registry.runtimes.uploaded import Binding, UploadedRuntime
 from models_registry.signatures import Signature
 from serving.standalone.digests import check_digests
 from serving.standalone.model import StandaloneModel

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from models_registry.evaluation import baseline_metrics, metrics_of
 from models_registry.execution import Candidate, ValidationOutcome, validate
-from models_registry.runtimes import NativeRuntime
+from models_registry.runtimes.native import NativeRuntime
 from models_registry.signatures import Columns, Signature, columns_from_frame, infer_signature
 from training.estimators import estimator_named, validated_params
 from training.pipeline import build_pipeline

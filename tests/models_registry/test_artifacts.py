@@ -25,7 +25,8 @@ from models_registry.artifacts import (
     dump_pipeline,
     load_pipeline,
 )
-from models_registry.runtimes import NativeRuntime, compare
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.proof import compare
 from tests.models_registry.fitting import fit
 from tests.models_registry.test_runtimes import FAMILIES
 

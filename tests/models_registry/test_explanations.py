@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from math import factorial
@@ -23,26 +24,17 @@ from sklearn.ensemble import (
 )
 from sklearn.pipeline import Pipeline
 
-from models_registry.explanations import (
-    REFERENCE_ROWS,
-    CannotExplain,
-    Explainer,
-    LinearExplainer,
-    PermutationExplainer,
-    TreeExplainer,
-    choose_explainer,
-    explain_rows,
-    reference_sample,
-)
+from models_registry.explanations import CannotExplain, Explainer, explain_rows
 from models_registry.explanations.base import as_scores, largest_gap
-from models_registry.runtimes import (
-    CannotRun,
-    LinearRuntime,
-    NativeRuntime,
-    Parts,
-    Runtime,
-    TreeRuntime,
-)
+from models_registry.explanations.choice import REFERENCE_ROWS, choose_explainer, reference_sample
+from models_registry.explanations.linear import LinearExplainer
+from models_registry.explanations.permutation import PermutationExplainer
+from models_registry.explanations.trees import TreeExplainer
+from models_registry.runtimes import CannotRun, Runtime
+from models_registry.runtimes.linear import AffineMap, LinearRuntime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.recipes import Parts
+from models_registry.runtimes.trees import TreeRuntime
 from models_registry.signatures import Columns, columns_from_frame, infer_signature
 from tests.datasets.test_recipe_steps import MOMENTS
 from tests.models_registry.fitting import Fitted, Kind, fit, frame_of
@@ -142,9 +134,13 @@ def test_exact_contributions_are_the_shapley_values_of_the_definition(
 
 def runtime_of(one: Fitted) -> Runtime:
     """Return the runtime of a model, or scikit-learn itself for boosted trees."""
-    for kind in (LinearRuntime, TreeRuntime):
+    builds: list[Callable[[], Runtime]] = [
+        lambda: LinearRuntime(AffineMap.of(one.pipeline, one.signature), one.signature),
+        lambda: TreeRuntime(one.pipeline, one.signature),
+    ]
+    for build in builds:
         try:
-            return kind(one.pipeline, one.signature)
+            return build()
         except CannotRun:
             continue
     return NativeRuntime(one.pipeline, one.signature)
@@ -371,7 +367,7 @@ def test_the_reference_sample_is_small_and_always_the_same() -> None:
 def test_the_terms_of_a_linear_model_add_up_to_its_decision() -> None:
     one = fit("ridge", "regression")
     parts = Parts.of(one.pipeline, one.signature)
-    model = LinearRuntime(parts.pipeline, parts.signature)
+    model = LinearRuntime(AffineMap.of(parts.pipeline, parts.signature), parts.signature)
     added = model.bias + model.terms(one.held_out).sum(axis=1)
     assert added[:, 0] == pytest.approx(np.array(model.predict(one.held_out).labels))
 

@@ -29,7 +29,8 @@ from models_registry.gates import (
 )
 from models_registry.gates.measuring import measure_difference, own_answers
 from models_registry.models import Gate, GateResult, RegisteredModel, Validation
-from models_registry.runtimes import NativeRuntime, Scores
+from models_registry.runtimes import Scores
+from models_registry.runtimes.native import NativeRuntime
 from models_registry.signatures import Signature
 from tests.models_registry.conftest import MakeVersion
 from tests.models_registry.fitting import fit

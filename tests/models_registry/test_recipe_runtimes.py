@@ -17,16 +17,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from datasets.recipes import STEP_KINDS, RecipeTransformer
 from datasets.recipes.steps.dates import PARTS, _of_few, _of_many
-from models_registry.runtimes import (
-    FittedRecipe,
-    NativeRuntime,
-    Parts,
-    choose_runtime,
-    compare,
-    load_runtime,
-    proof_rows,
-    through_the_wire,
-)
+from models_registry.runtimes.choice import choose_runtime, load_runtime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.proof import compare, proof_rows, through_the_wire
+from models_registry.runtimes.recipes import FittedRecipe, Parts
 from models_registry.signatures import (
     Columns,
     Signature,

@@ -21,23 +21,19 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from models_registry.runtimes import (
-    CannotRun,
-    LinearRuntime,
-    NativeRuntime,
-    Preparation,
+from models_registry.runtimes import CannotRun, Scores
+from models_registry.runtimes.choice import (
+    ExceptMissing,
     RuntimeChoice,
-    Scores,
-    TreeRuntime,
     choose_runtime,
-    compare,
-    convert,
-    differing_rows,
     load_runtime,
-    proof_rows,
-    through_the_wire,
 )
-from models_registry.runtimes.choice import ExceptMissing
+from models_registry.runtimes.linear import AffineMap, LinearRuntime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.onnx import convert
+from models_registry.runtimes.preparation import Preparation
+from models_registry.runtimes.proof import compare, differing_rows, proof_rows, through_the_wire
+from models_registry.runtimes.trees import TreeRuntime
 from models_registry.signatures import Columns, columns_from_frame
 from tests.models_registry.fitting import Fitted, Kind, fit, frame_of, validated
 
@@ -220,7 +216,9 @@ def test_a_runtime_that_disagrees_is_used_where_it_agrees_or_not_at_all(
 def test_rows_with_holes_go_to_scikit_learn_and_come_back_in_order() -> None:
     one = fit("ridge", "regression")
     native = NativeRuntime(one.pipeline, one.signature)
-    mixed = ExceptMissing(LinearRuntime(one.pipeline, one.signature), native)
+    mixed = ExceptMissing(
+        LinearRuntime(AffineMap.of(one.pipeline, one.signature), one.signature), native
+    )
     missing = one.held_out.has_missing()
     assert missing.any()
     assert not missing.all()
@@ -252,7 +250,7 @@ def test_a_pipeline_of_unknown_make_stays_with_scikit_learn() -> None:
 def test_runtimes_refuse_what_they_do_not_know() -> None:
     forest, linear = fit("random_forest", "binary"), fit("logistic", "binary")
     with pytest.raises(CannotRun, match="not linear"):
-        LinearRuntime(forest.pipeline, forest.signature)
+        AffineMap.of(forest.pipeline, forest.signature)
     with pytest.raises(CannotRun, match="not a forest"):
         TreeRuntime(linear.pipeline, linear.signature)
     for name in ("onnx", "quantum", ""):

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from core.errors import DomainError
 from models_registry.errors import DeclarationRefused, ModelRefused, SandboxFailed
-from models_registry.runtimes import Binding, RowsNotComputed, UploadedRuntime
+from models_registry.runtimes.uploaded import Binding, RowsNotComputed, UploadedRuntime
 from models_registry.signatures import Columns, Signature, columns_from_matrix, columns_from_records
 from models_registry.uploads import sandbox
 from models_registry.uploads.binding import bind

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from models_registry.runtimes import NativeRuntime, Scores
+from models_registry.runtimes import Scores
+from models_registry.runtimes.native import NativeRuntime
 from models_registry.signatures import Columns, Field, Signature
 from serving.routing.batching import BatchedRuntime
 from tests.models_registry.fitting import fit

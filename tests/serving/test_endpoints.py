@@ -263,7 +263,8 @@ def test_a_version_that_cannot_be_loaded_leaves_the_one_before_at_work(
     client = api()
     assert client.post(URL, {"instances": [ROW]}).status_code == 200
     second = train("random_forest", params={"n_estimators": 10})
-    ModelVersion.objects.filter(pk=second.pk).update(artifact_digest="0" * 64)
+    missing = "0" * 64
+    ModelVersion.objects.filter(pk=second.pk).update(artifact_digest=missing, plan_digest=missing)
     second.refresh_from_db()
     promote(principal=principal, version=second)
     assert client.post(URL, {"instances": [ROW]}).json()["model_version"]["number"] == 1

@@ -21,7 +21,7 @@ from accounts.principals import Principal
 from core.clock import now
 from core.errors import DomainError, Unavailable
 from core.ids import uuid7_time
-from models_registry.runtimes import NativeRuntime
+from models_registry.runtimes.native import NativeRuntime
 from models_registry.signatures import encode_instances
 from serving import prediction
 from serving.prediction_log import LoggedRequest, decode_request

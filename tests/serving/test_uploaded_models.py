@@ -13,7 +13,8 @@ from rest_framework.test import APIClient
 from accounts.principals import Principal
 from jobs.models import Job
 from models_registry.models import ModelVersion
-from models_registry.runtimes import RowsNotComputed, Scores
+from models_registry.runtimes import Scores
+from models_registry.runtimes.uploaded import RowsNotComputed
 from models_registry.services import promote, upload_model, waive
 from models_registry.signatures import Columns
 from serving.lineage import prediction_lineage

@@ -14,7 +14,8 @@ from core.blobs import default_store
 from models_registry import services
 from models_registry.evaluation import reference_table
 from models_registry.models import ModelVersion
-from models_registry.runtimes import NativeRuntime, load_runtime
+from models_registry.runtimes.choice import load_runtime
+from models_registry.runtimes.native import NativeRuntime
 from serving.routing.routes import LoadedModel
 from tests.models_registry.fitting import TRAINED, Kind, fit, frame_of, validated
 

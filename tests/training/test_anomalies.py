@@ -20,7 +20,8 @@ from datasets.services import create_dataset, upload_version
 from jobs.models import Job
 from models_registry.loading import load_version
 from models_registry.models import ModelVersion, Task, Validation
-from models_registry.runtimes import NativeRuntime, TreeRuntime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.trees import TreeRuntime
 from models_registry.signatures import columns_from_frame
 from monitoring.performance import realised_performance
 from training.errors import EstimatorUnknown, TargetRefused

@@ -23,7 +23,9 @@ from jobs.models import Job
 from models_registry.artifacts import load_pipeline
 from models_registry.loading import reference_frame
 from models_registry.models import ModelVersion, Validation
-from models_registry.runtimes import NativeRuntime, compare, load_runtime, through_the_wire
+from models_registry.runtimes.choice import load_runtime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.proof import compare, through_the_wire
 from models_registry.selectors import lineage_of
 from models_registry.services import promote
 from models_registry.signatures import Signature, columns_from_frame

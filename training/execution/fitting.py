@@ -19,7 +19,8 @@ from datasets.schema import ColumnType, Schema, coerce_array
 from models_registry.decisions import Decision, DecisionRule, usual_rule
 from models_registry.evaluation import reference_table
 from models_registry.execution import Candidate, ValidationOutcome, validate
-from models_registry.runtimes import NativeRuntime, Scores
+from models_registry.runtimes import Scores
+from models_registry.runtimes.native import NativeRuntime
 from models_registry.signatures import Columns, Signature, columns_from_frame, infer_signature
 from training.errors import FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import build_estimator, estimator_named, validated_params

@@ -37,6 +37,7 @@ class StoredFiles:
     artifact_digest: str
     artifact_size_bytes: int
     onnx_digest: str
+    plan_digest: str
     reference_digest: str
 
 
@@ -135,13 +136,14 @@ def store_files(fitted: FittedVersion) -> StoredFiles:
     """Store the files of a fitted version; the same files are stored once."""
     store = default_store()
     artifact = store.put_bytes(fitted.outcome.artifact)
-    onnx = fitted.outcome.onnx
+    onnx, plan = fitted.outcome.onnx, fitted.outcome.plan
     buffer = io.BytesIO()
     pq.write_table(fitted.reference, buffer, compression="zstd")
     return StoredFiles(
         artifact_digest=artifact.digest,
         artifact_size_bytes=artifact.size_bytes,
         onnx_digest=store.put_bytes(onnx).digest if onnx is not None else "",
+        plan_digest=store.put_bytes(plan).digest if plan is not None else "",
         reference_digest=store.put_bytes(buffer.getvalue()).digest,
     )
 
@@ -188,6 +190,7 @@ def record_fitted(
             artifact_digest=files.artifact_digest,
             artifact_size_bytes=files.artifact_size_bytes,
             onnx_digest=files.onnx_digest,
+            plan_digest=files.plan_digest,
             runtime=fitted.outcome.runtime,
             runtime_report=fitted.outcome.runtime_report,
             reference_digest=files.reference_digest,

@@ -14,7 +14,9 @@ import numpy as np
 from core.blobs import default_store
 from jobs.execution import JobContext
 from models_registry.artifacts import load_pipeline
-from models_registry.runtimes import CannotRun, NativeRuntime, Runtime, compare
+from models_registry.runtimes import CannotRun, Runtime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.proof import compare
 from models_registry.signatures import Columns, Signature
 from serving.errors import ExportNotPossible
 from serving.execution.exporting.making import Made, named, rows_to_ask

@@ -13,7 +13,9 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from datasets.recipes import RecipeTransformer
-from models_registry.runtimes import CannotRun, NativeRuntime, compare
+from models_registry.runtimes import CannotRun
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.proof import compare
 from models_registry.signatures import columns_from_frame, infer_signature
 from serving.exporting.mobile import MobileRuntime, OrtFailed, mobile_model, ort_format
 from serving.exporting.mobile_folder import TOLERANCE

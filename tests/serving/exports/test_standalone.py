@@ -22,7 +22,8 @@ from rest_framework.test import APIClient
 
 from models_registry.artifacts import UntrustedArtifact
 from models_registry.decisions import usual_threshold
-from models_registry.runtimes import NativeRuntime, UploadedRuntime
+from models_registry.runtimes.native import NativeRuntime
+from models_registry.runtimes.uploaded import UploadedRuntime
 from serving.exporting.asking import apart, questions, wrong_question
 from serving.exporting.bundle import bundle_files, bundle_requirements
 from serving.exporting.folders import with_sums
