@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 from django.conf import settings
@@ -14,6 +14,11 @@ from datasets.lake.object_storage import is_object, storage_options
 if TYPE_CHECKING:
     from deltalake import DeltaTable, WriterProperties
 
+_Compression = tuple[Literal["SNAPPY", "ZSTD"], int | None]
+
+#: What is appended will be put together with others; what was put together stays.
+_QUICK: _Compression = ("SNAPPY", None)
+_SMALL: _Compression = ("ZSTD", 4)
 _ATTEMPTS = 8
 _KEEP_HOURS = 7 * 24
 
@@ -141,7 +146,7 @@ def append(
                 target,
                 table,
                 mode="append",
-                writer_properties=_properties(row_group_rows),
+                writer_properties=_properties(_QUICK, row_group_rows),
                 commit_properties=CommitProperties(app_transactions=[Transaction(name, number)]),
             )
         except CommitFailedError as error:
@@ -206,17 +211,20 @@ def compact(path: str, *, keep_hours: int = _KEEP_HOURS, row_group_rows: int | N
     if table is None:
         return
     try:
-        table.optimize.compact(writer_properties=_properties(row_group_rows))
+        table.optimize.compact(writer_properties=_properties(_SMALL, row_group_rows))
     except CommitFailedError:
         return
     table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
 
 
-def _properties(row_group_rows: int | None) -> WriterProperties:
+def _properties(compression: _Compression, row_group_rows: int | None) -> WriterProperties:
     """Return how files are written: but for the row groups, as the engine does it by itself."""
     from deltalake import WriterProperties
 
-    return WriterProperties(compression="SNAPPY", max_row_group_size=row_group_rows)
+    name, level = compression
+    return WriterProperties(
+        compression=name, compression_level=level, max_row_group_size=row_group_rows
+    )
 
 
 def delete_rows(path: str, predicate: str) -> int:
