@@ -131,12 +131,16 @@ def _column(
     values: Sequence[object], absent: npt.NDArray[np.bool_] | None, kind: ColumnType
 ) -> pa.Array:
     """Return a value for each row, null where there is no answer."""
-    if kind is ColumnType.STRING:
-        values = [one if isinstance(one, str) else str(one) for one in values]
     if absent is not None:
         pairs = zip(values, absent.tolist(), strict=True)
         values = [None if is_gone else one for one, is_gone in pairs]
-    return pa.array(values, kind.arrow)
+    try:
+        return pa.array(values, kind.arrow)
+    except pa.ArrowTypeError:
+        if kind is not ColumnType.STRING:
+            raise
+    # Classes of several kinds, such as 1 and "two".
+    return pa.array([None if one is None else str(one) for one in values], kind.arrow)
 
 
 def _type_of(signature: Signature) -> ColumnType:

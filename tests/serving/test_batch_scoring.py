@@ -378,6 +378,16 @@ def test_a_decision_about_anomalies_is_true_or_false_and_gives_way_to_a_kept_nam
     assert batch["prediction"].to_pylist() == [0.4, None, 0.6]
 
 
+def test_classes_of_several_kinds_are_texts() -> None:
+    signature = Signature((Field("x", "number"),), "classification", classes=(1, "two"))
+    table = AnswerTable.of(signature, Schema(()), version_number=3)
+    given = pa.record_batch({"x": [1.0, 1e300, 9.0]})
+    scores = Scores([1, 1, "two"], np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]))
+    batch = table.batch(given, read_rows(signature, given), scores, first_row=0)
+    assert batch["prediction"].to_pylist() == ["1", None, "two"]
+    assert batch["probability_two"].to_pylist() == [0.1, None, 0.8]
+
+
 def test_models_without_a_decision_refuse_a_threshold_of_a_batch(
     principal_as: Callable[[Role], Principal],
 ) -> None:
