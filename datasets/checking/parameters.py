@@ -6,9 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from datasets.schema import ColumnType, NotAValue, coerce
 
 MOST_VALUES = 1_000
@@ -113,6 +110,9 @@ class Pattern:
         """Return what is wrong with a value, or None."""
         if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_PATTERN:
             return f"must be an expression of 1 to {LONGEST_PATTERN} characters"
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         try:
             pc.match_substring_regex(pa.array(["x"]), value)
         except (pa.ArrowException, UnicodeError):

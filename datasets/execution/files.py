@@ -13,19 +13,14 @@ from django.conf import settings
 from datasets import lake
 from datasets.execution.declared import reading_schema
 from datasets.execution.writing import Mode, Progress, WrittenVersion, write_version
-from datasets.formats import (
-    Limits,
-    Quarantine,
-    ReadOptions,
-    ReadProgress,
-    SchemaRefuted,
-    Source,
-    allowed_rows,
-    open_source,
-)
+from datasets.formats import Limits, Quarantine, ReadOptions
+from datasets.formats.allowed_rows import allowed_rows
+from datasets.formats.detection import open_source
+from datasets.formats.source import ReadProgress, SchemaRefuted, Source
 from datasets.models import Dataset, DatasetVersion
 from datasets.profile import ProfileNote
-from datasets.schema import Schema, enforced
+from datasets.schema import Schema
+from datasets.schema.enforcement import enforced
 from datasets.selectors import active_schema
 
 #: Their first row of data is row 2 of the file.

@@ -13,7 +13,8 @@ from datasets.digest import RowsDigest
 from datasets.errors import LakeBusy, NoRows, SchemaMismatch
 from datasets.models import Dataset, DatasetVersion
 from datasets.profile import ProfileNote, TableStream, role_of
-from datasets.schema import Schema, normalise_batch, schema_from_arrow
+from datasets.schema import Schema
+from datasets.schema.arrow import normalise_batch, schema_from_arrow
 from datasets.selectors import active_schema, latest_ready_version
 
 Mode = Literal["replace", "append"]

@@ -1,11 +1,12 @@
-"""Reading files of any supported format, in batches of bounded size; refused, or put aside, with reasons."""
+"""Reading files of any supported format, in batches of bounded size; refused, or put aside, with reasons.
 
-from datasets.formats.allowed_rows import allowed_rows
+What may be chosen and what is bounded is here; files are opened by ``detection`` and held to a schema by
+``allowed_rows``, which load what parses them.
+"""
+
 from datasets.formats.bad_rows import BadRow, Quarantine
-from datasets.formats.detection import open_source
 from datasets.formats.limits import Limits
 from datasets.formats.options import ON_BAD_ROWS, PUT_ASIDE, REFUSE, USUAL_BAD_SHARE, ReadOptions
-from datasets.formats.source import ReadProgress, SchemaRefuted, Source, SourceNote
 
 __all__ = [
     "ON_BAD_ROWS",
@@ -16,10 +17,4 @@ __all__ = [
     "Limits",
     "Quarantine",
     "ReadOptions",
-    "ReadProgress",
-    "SchemaRefuted",
-    "Source",
-    "SourceNote",
-    "allowed_rows",
-    "open_source",
 ]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from datasets.formats.bad_rows import Quarantine
-from datasets.schema import Schema, Violation, violations, violations_refused
+from datasets.schema import Schema
+from datasets.schema.enforcement import Violation, violations, violations_refused
 
 
 def allowed_rows(

@@ -13,7 +13,8 @@ from datasets.errors import ExpandsTooMuch, NoRows, SchemaMismatch, UnreadableFi
 from datasets.formats.limits import Limits
 from datasets.formats.source import ReadProgress, SourceNote, ignore_progress
 from datasets.formats.stored_types import expanded_bytes, stored_type_notes
-from datasets.schema import Schema, check_names, normalise_batch, schema_from_arrow
+from datasets.schema import Schema, check_names
+from datasets.schema.arrow import normalise_batch, schema_from_arrow
 
 FILE_MAGIC = b"ARROW1\x00\x00"
 STREAM_MAGIC = b"\xff\xff\xff\xff"

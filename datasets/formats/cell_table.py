@@ -27,14 +27,9 @@ from datasets.formats.source import (
     guessed_schema,
     ignore_progress,
 )
-from datasets.schema import (
-    ColumnGuess,
-    ColumnType,
-    Schema,
-    check_names,
-    typed_array,
-    unreadable,
-)
+from datasets.schema import ColumnType, Schema, check_names
+from datasets.schema.conversion import typed_array, unreadable
+from datasets.schema.inference import ColumnGuess
 
 _MOST_NAMED = 20
 

@@ -25,7 +25,9 @@ from datasets.formats.source import (
     guessed_schema,
     ignore_progress,
 )
-from datasets.schema import ColumnGuess, ColumnType, Schema, typed_array, unreadable
+from datasets.schema import ColumnType, Schema
+from datasets.schema.conversion import typed_array, unreadable
+from datasets.schema.inference import ColumnGuess
 from datasets.schema.quick import Reading, quick_read
 
 _SAMPLE_BYTES = 1 << 16

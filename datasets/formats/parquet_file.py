@@ -13,7 +13,8 @@ from datasets.errors import ExpandsTooMuch, NoRows, SchemaMismatch, UnreadableFi
 from datasets.formats.limits import Limits
 from datasets.formats.source import ReadProgress, SourceNote
 from datasets.formats.stored_types import expanded_bytes, stored_type_notes
-from datasets.schema import Schema, check_names, normalise_batch, schema_from_arrow
+from datasets.schema import Schema, check_names
+from datasets.schema.arrow import normalise_batch, schema_from_arrow
 
 MAGIC = b"PAR1"
 _CUT = "The file starts as Parquet, but its end is missing: it was cut off or is damaged."

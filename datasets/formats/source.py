@@ -8,7 +8,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from datasets.schema import Column, ColumnGuess, ColumnType, Role, Schema
+from datasets.schema import Column, ColumnType, Role, Schema
+from datasets.schema.inference import ColumnGuess
 
 ReadProgress = Callable[[float], None]
 """Called with the fraction (0 to 1) of the file that has been read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from datasets.errors import SchemaMismatch, UnsupportedColumnType
-from datasets.schema.coercion import coerce_array, logical_type
+from datasets.schema.arrays import coerce_array, logical_type
 from datasets.schema.columns import Column, ColumnType, Role, Schema
 from datasets.schema.names import check_names
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
-
-import pyarrow as pa
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from datasets.errors import ColumnNotFound
 from datasets.schema.limits import UNLIMITED, ValueLimits
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class ColumnType(StrEnum):
@@ -25,16 +27,20 @@ class ColumnType(StrEnum):
     @property
     def arrow(self) -> pa.DataType:
         """The Arrow type in which values of this type are stored and read."""
-        return _ARROW_TYPES[self]
+        return _arrow_types()[self]
 
 
-_ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.NUMBER: pa.float64(),
-    ColumnType.BOOLEAN: pa.bool_(),
-    ColumnType.STRING: pa.string(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-}
+@cache
+def _arrow_types() -> Mapping[ColumnType, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        ColumnType.INTEGER: pa.int64(),
+        ColumnType.NUMBER: pa.float64(),
+        ColumnType.BOOLEAN: pa.bool_(),
+        ColumnType.STRING: pa.string(),
+        ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    }
 
 
 class Role(StrEnum):
@@ -154,6 +160,8 @@ class Schema:
 
     def to_arrow(self) -> pa.Schema:
         """Return the Arrow schema in which rows of this schema are stored."""
+        import pyarrow as pa
+
         return pa.schema([pa.field(c.name, c.type.arrow) for c in self.columns])
 
     def to_dict(self) -> dict[str, Any]:

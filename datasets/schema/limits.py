@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: A number, a truth value, text, or the ISO 8601 spelling of a moment in UTC.
 Limit = int | float | str | bool
@@ -29,6 +29,7 @@ class ValueLimits:
 
     Examples
     --------
+    >>> import pyarrow as pa
     >>> limits = ValueLimits(minimum=0, maximum=10)
     >>> limits.complaint(11)
     'must be at most 10'
@@ -56,6 +57,9 @@ class ValueLimits:
 
     def misfits(self, array: pa.Array) -> pa.Array:
         """Tell which values of an array (of its column's Arrow type) break the limits; null never does."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         wrong = pa.repeat(False, len(array))
         if self.categories is not None:
             allowed = pa.array(list(self.categories)).cast(array.type)
@@ -68,6 +72,8 @@ class ValueLimits:
 
     @staticmethod
     def _scalar(limit: Limit, type_: pa.DataType) -> pa.Scalar:
+        import pyarrow as pa
+
         if isinstance(limit, str):
             return pa.scalar(datetime.fromisoformat(limit), type_)
         # A bound with a fraction may stand before integers.

@@ -13,15 +13,10 @@ import pyarrow.compute as pc
 from django.conf import settings
 
 from datasets.errors import ColumnNotFound, EmptyFile, NoRows, SchemaMismatch
-from datasets.formats import (
-    BadRow,
-    Limits,
-    Quarantine,
-    ReadOptions,
-    Source,
-    allowed_rows,
-    open_source,
-)
+from datasets.formats import BadRow, Limits, Quarantine, ReadOptions
+from datasets.formats.allowed_rows import allowed_rows
+from datasets.formats.detection import open_source
+from datasets.formats.source import Source
 from datasets.profile import ProfileNote
 from datasets.schema import Column, ColumnType, Schema
 from datasets.sources.asking import FetchedFile, Watermark

@@ -27,7 +27,9 @@ from datasets.execution import (
 )
 from datasets.execution.writing import Mode
 from datasets.models import Dataset, DatasetVersion, VersionStatus
-from datasets.schema import Schema, enforced, normalise_batch, schema_from_arrow
+from datasets.schema import Schema
+from datasets.schema.arrow import normalise_batch, schema_from_arrow
+from datasets.schema.enforcement import enforced
 from datasets.selectors import active_schema, latest_ready_version
 from experiments import services as experiments
 from jobs.execution import Conclude, JobContext

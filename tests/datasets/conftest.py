@@ -11,7 +11,9 @@ import pytest
 
 from accounts.principals import Principal
 from datasets import services
-from datasets.formats import Limits, Source, open_source
+from datasets.formats import Limits
+from datasets.formats.detection import open_source
+from datasets.formats.source import Source
 from datasets.models import Dataset, DatasetVersion
 from jobs.models import Job, JobStatus
 

@@ -15,7 +15,8 @@ from datasets.checking.evaluation import CheckVerdict, Outcome, Subject, evaluat
 from datasets.checking.kinds import KINDS, checked_spec
 from datasets.checking.tables import ROW, CheckedTable, Tables
 from datasets.errors import CheckRefused
-from datasets.schema import Schema, schema_from_arrow
+from datasets.schema import Schema
+from datasets.schema.arrow import schema_from_arrow
 
 Judge = Callable[..., Outcome]
 NOON = datetime(2024, 5, 2, 12, tzinfo=UTC)

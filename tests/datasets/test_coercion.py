@@ -15,18 +15,10 @@ import pytest
 from hypothesis import given, settings
 
 from core.errors import DomainError
-from datasets.schema import (
-    Column,
-    ColumnType,
-    NotAValue,
-    Schema,
-    ValueLimits,
-    coerce,
-    enforced,
-    normalise_batch,
-    typed_array,
-    violations,
-)
+from datasets.schema import Column, ColumnType, NotAValue, Schema, ValueLimits, coerce
+from datasets.schema.arrow import normalise_batch
+from datasets.schema.conversion import typed_array
+from datasets.schema.enforcement import enforced, violations
 from models_registry.signatures import (
     Columns,
     Field,

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from core.errors import DomainError
 from datasets import errors
-from datasets.formats import Limits, Source, open_source
+from datasets.formats import Limits
+from datasets.formats.detection import open_source
+from datasets.formats.source import Source
 
 Opened = Callable[..., Source]
 

@@ -19,7 +19,8 @@ from datasets.profile.deep import deep_profile
 from datasets.profile.duplication import RowHashes
 from datasets.profile.over_time import TargetCourse
 from datasets.profile.sample import sampled_column
-from datasets.schema import ColumnType, Role, Schema, schema_from_arrow
+from datasets.schema import ColumnType, Role, Schema
+from datasets.schema.arrow import schema_from_arrow
 
 RNG = np.random.default_rng(20_260_101)
 

@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 
 from core.errors import DomainError
 from datasets import errors
-from datasets.formats import Limits, ReadOptions, Source, open_source
+from datasets.formats import Limits, ReadOptions
+from datasets.formats.detection import open_source
+from datasets.formats.source import Source
 
 
 @pytest.fixture

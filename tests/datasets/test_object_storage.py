@@ -19,7 +19,7 @@ from datasets import lake, services
 from datasets.errors import LakeUnreachable
 from datasets.lake.object_storage import ObjectStorage, storage_options
 from datasets.models import Dataset, DatasetVersion
-from datasets.schema import schema_from_arrow
+from datasets.schema.arrow import schema_from_arrow
 from serving.execution.shipping import Shipper
 from serving.prediction_log import SegmentWriter, encode_request
 from serving.selectors.predictions import predictions

@@ -20,13 +20,17 @@ from hypothesis import strategies as st
 from core.errors import DomainError
 from datasets import lake
 from datasets.digest import digest_batches
-from datasets.formats import Limits, SchemaRefuted, open_source
+from datasets.formats import Limits
+from datasets.formats.detection import open_source
+from datasets.formats.source import SchemaRefuted
 from datasets.models import DatasetVersion
 from datasets.profile import TableStream
 from datasets.profile import sketches as sketch_sizes
 from datasets.profile.sketches import DistinctCount, value_hashes
-from datasets.schema import Column, ColumnGuess, ColumnType, Schema, typed_array
+from datasets.schema import Column, ColumnType, Schema
 from datasets.schema import text as cell_text
+from datasets.schema.conversion import typed_array
+from datasets.schema.inference import ColumnGuess
 from datasets.schema.quick import looks_numeric, quick_read
 from datasets.schema.rounding import surely_rounded
 

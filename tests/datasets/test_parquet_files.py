@@ -14,7 +14,7 @@ import pytest
 
 from core.errors import DomainError
 from datasets import errors
-from datasets.formats import Source
+from datasets.formats.source import Source
 
 Opened = Callable[..., Source]
 

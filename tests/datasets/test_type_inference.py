@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets.errors import NotFinite, SchemaMismatch
-from datasets.schema import ColumnGuess, ColumnType, typed_array
+from datasets.schema import ColumnType
+from datasets.schema.conversion import typed_array
+from datasets.schema.inference import ColumnGuess
 
 
 def guessed(*cells: str | None, decimal_comma: bool = False) -> str:

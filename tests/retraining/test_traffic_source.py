@@ -13,7 +13,7 @@ from pytest_django import Settings
 from core.clock import now
 from core.ids import uuid7
 from datasets import lake
-from datasets.schema import schema_from_arrow
+from datasets.schema.arrow import schema_from_arrow
 from datasets.sources import SourceRequest, Watermark
 from models_registry.models import ModelVersion
 from monitoring.execution.traffic import ARRIVED_AT, Traffic

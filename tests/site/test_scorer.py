@@ -14,21 +14,27 @@ from core.clock import now
 from mlops_site.supervisor import programs, readiness
 
 ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"pandas", "pyarrow", "sklearn", "scipy"}
 _ASK = """
 import json, sys
+import django
+django.setup()
+set_up = sorted({name.partition(".")[0] for name in sys.modules})
 from mlops_site.wsgi import application
 from django.urls import get_resolver
 loaded = sorted({name.partition(".")[0] for name in sys.modules})
 urls = [str(one.pattern) for one in get_resolver().url_patterns]
-print(json.dumps({"loaded": loaded, "urls": urls}))
+print(json.dumps({"set_up": set_up, "loaded": loaded, "urls": urls}))
 """
 
 
-def test_a_scorer_loads_no_pages(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What a scorer has loaded once its models and apps are there, and once it could answer."""
     environment = {
         **os.environ,
         **programs.scorer(host="127.0.0.1", port=1).environment,
-        "MLOPS_HOME": str(tmp_path),
+        "MLOPS_HOME": str(tmp_path_factory.mktemp("home")),
         "MLOPS_ENV_FILE": os.devnull,
         "DJANGO_SETTINGS_MODULE": "mlops_site.settings",
     }
@@ -36,10 +42,19 @@ def test_a_scorer_loads_no_pages(tmp_path: Path) -> None:
         [sys.executable, "-c", _ASK], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+def test_a_scorer_loads_no_pages(said: dict[str, list[str]]) -> None:
     assert {"unfold", "whitenoise"}.isdisjoint(said["loaded"])
     assert "livez" in said["urls"]
     assert not any("admin" in one or "stream" in one for one in said["urls"])
+
+
+def test_models_and_apps_load_no_library_for_tables(said: dict[str, list[str]]) -> None:
+    assert "datasets" in said["set_up"]
+    assert HEAVY.isdisjoint(said["set_up"])
 
 
 @pytest.mark.django_db

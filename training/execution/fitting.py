@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from sklearn.pipeline import Pipeline
 
-from datasets.schema import ColumnType, Schema, coerce_array
+from datasets.schema import ColumnType, Schema
+from datasets.schema.arrays import coerce_array
 from models_registry.decisions import Decision, DecisionRule, usual_rule
 from models_registry.evaluation import reference_table
 from models_registry.execution import Candidate, ValidationOutcome, validate
