@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models_registry.runtimes import Scores
 from models_registry.signatures import Signature
+
+if TYPE_CHECKING:
+    from models_registry.runtimes import Scores
 
 #: What decides between two classes where nothing else was said.
 EVEN = 0.5

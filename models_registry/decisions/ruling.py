@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import Invalid
 from models_registry.decisions.decision import EVEN, decided, scores_to_decide
-from models_registry.runtimes import Scores
 from models_registry.signatures import Signature
+
+if TYPE_CHECKING:
+    from models_registry.runtimes import Scores
 
 
 class ThresholdRefused(Invalid):

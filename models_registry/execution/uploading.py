@@ -40,7 +40,8 @@ from models_registry.recording import record_validation
 from models_registry.registering import VersionArtifact, register_version
 from models_registry.runtimes import Runtime, Scores
 from models_registry.runtimes.uploaded import Binding, UploadedRuntime
-from models_registry.signatures import Columns, Signature, missing_inputs, read_rows
+from models_registry.signatures import Columns, Signature
+from models_registry.signatures.batches import missing_inputs, read_rows
 from models_registry.uploads.binding import bind
 from models_registry.uploads.declaring import Declaration
 from models_registry.uploads.measuring import differences, runtime_report, trial_rows

@@ -1,7 +1,8 @@
 """What a model takes and gives, and the one columnar form in which rows travel through the product.
 
 Training, the parity gate and serving all turn their rows into :class:`Columns` and from there into what an
-estimator sees, so a model meets in production exactly the representation that it was fitted on.
+estimator sees, so a model meets in production exactly the representation that it was fitted on. Rows of a
+dataset are read by ``batches``, which loads Arrow for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from models_registry.signatures.arrays import (
     columns_from_matrix,
     columns_from_rows,
 )
-from models_registry.signatures.batches import ReadRows, missing_inputs, read_rows
 from models_registry.signatures.columns import (
     Columns,
     columns_from_frame,
@@ -41,7 +41,6 @@ __all__ = [
     "Field",
     "FieldType",
     "InputRefused",
-    "ReadRows",
     "RowComplaint",
     "Signature",
     "columns_from_arrays",
@@ -56,6 +55,4 @@ __all__ = [
     "decode_instances",
     "encode_instances",
     "infer_signature",
-    "missing_inputs",
-    "read_rows",
 ]

@@ -10,14 +10,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pyarrow as pa
 
-from datasets.recipes import moment_texts
 from datasets.schema import ColumnType, NotAValue, coerce
 from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.errors import MOST_COMPLAINTS, InputRefused, RowComplaint
@@ -25,6 +22,9 @@ from models_registry.signatures.magnitudes import are_below
 from models_registry.signatures.moments import is_moment
 from models_registry.signatures.rows import ReadBody
 from models_registry.signatures.signature import Field, Signature
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NUMBERS = frozenset({int, float})
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -57,6 +57,8 @@ class Columns(NamedTuple):
 
         Numeric columns are float32 (what trees compute with), text columns are object arrays.
         """
+        import pandas as pd
+
         numeric = self.numeric.astype(np.float32)
         text = iter(self.text)
         numbers = iter(range(numeric.shape[1]))
@@ -148,6 +150,10 @@ def columns_from_frame(signature: Signature, frame: pd.DataFrame) -> Columns:
     The frame is one of our own: rows that were coerced when they came in, or (a stored reference) what a
     model was given. So types are converted, not checked.
     """
+    import pandas as pd
+
+    from datasets.recipes import moment_texts
+
     count = len(frame)
     numeric = np.empty((count, len(signature.numeric)), dtype=np.float64)
     for index, field in enumerate(signature.numeric):
@@ -191,9 +197,7 @@ def _can_be_carried(signature: Signature, block: npt.NDArray[np.float64]) -> boo
 
 def _is_to_refuse(columns: Columns) -> bool:
     """Whether a value is outside of limits that are enforced."""
-    return bool(columns.outside) and any(
-        field.limits.enforce for _, field in columns.signature.limited
-    )
+    return bool(columns.outside) and any(one.is_enforced for one in columns.signature.limited)
 
 
 def _all_text(texts: Sequence[Sequence[Any]]) -> bool:
@@ -255,16 +259,9 @@ def _outside(
     texts: Sequence[Sequence[str | None]],
 ) -> tuple[tuple[int, str], ...]:
     """Return where values are outside of the limits; what is missing is nowhere."""
-    found: list[tuple[int, str]] = []
-    for place, field in signature.limited:
-        values = (
-            pa.array(numeric[:, place], from_pandas=True)
-            if field.is_numeric
-            else pa.array(texts[place], pa.string())
-        )
-        wrong = field.limits.misfits(values).to_numpy(zero_copy_only=False)
-        found.extend((int(row), field.name) for row in np.flatnonzero(wrong))
-    return tuple(sorted(found))
+    return tuple(
+        sorted((row, one.name) for one in signature.limited for row in one.misfits(numeric, texts))
+    )
 
 
 def _complaints(signature: Signature, records: Sequence[Any]) -> list[RowComplaint]:

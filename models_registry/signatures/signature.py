@@ -6,13 +6,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, Literal, cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from datasets.schema import Schema, ValueLimits
 from datasets.schema.limits import UNLIMITED
+from models_registry.signatures.limited import Limited
 from models_registry.signatures.rows import BodyReader
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FieldType = Literal["number", "integer", "boolean", "string"]
 FieldFormat = Literal["date-time"]
@@ -126,10 +128,10 @@ class Signature:
         return tuple(index for index, field in enumerate(self.numeric) if field.type == "integer")
 
     @cached_property
-    def limited(self) -> tuple[tuple[int, Field], ...]:
-        """The inputs with limits, each with its place among the numeric or among the text inputs."""
+    def limited(self) -> tuple[Limited, ...]:
+        """The inputs with limits."""
         return tuple(
-            (place, field)
+            Limited.of(field.name, field.limits, place=place, is_numeric=field.is_numeric)
             for fields in (self.numeric, self.text)
             for place, field in enumerate(fields)
             if field.limits
@@ -224,6 +226,8 @@ def infer_signature(
 
 
 def _field(name: str, column: pd.Series[Any], is_moment: bool) -> Field:
+    import pandas as pd
+
     missing = bool(column.isna().any())
     if is_moment:
         return Field(name, "string", missing, format="date-time")

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from datasets.schema import Column, ColumnType, Schema
 from models_registry.runtimes import Scores
-from models_registry.signatures import ReadRows, Signature
+from models_registry.signatures import Signature
+from models_registry.signatures.batches import ReadRows
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ from jobs.models import Job, JobStatus
 from models_registry.decisions import rule_on
 from models_registry.loading import load_version
 from models_registry.runtimes import Runtime
-from models_registry.signatures import Signature, missing_inputs, read_rows
+from models_registry.signatures import Signature
+from models_registry.signatures.batches import missing_inputs, read_rows
 from serving.batch_scoring import SHARD_ROWS, AnswerTable, Shard, ShardFolder
 from serving.errors import ColumnsDoNotFit
 from serving.models import BatchScoring

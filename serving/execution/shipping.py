@@ -18,9 +18,8 @@ import pyarrow as pa
 
 from datasets import lake
 from serving.prediction_log import WriterFolder, closed_segments, writer_folders
-from serving.prediction_log.failures import FAILURE_SCHEMA
 from serving.prediction_log.packs import Pack, PackReader
-from serving.prediction_log.table import PARTITION_BY, ROW_GROUP_ROWS, SCHEMA
+from serving.prediction_log.table import FAILURE_SCHEMA, PARTITION_BY, ROW_GROUP_ROWS, SCHEMA
 from serving.selectors.predictions import failures_path, log_path
 
 logger = logging.getLogger(__name__)

@@ -5,28 +5,10 @@ What the body held is not kept: nobody has checked it, so nobody knows what is i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
-import pyarrow as pa
-
-FAILURE_SCHEMA = pa.schema(
-    [
-        ("request_id", pa.string()),
-        ("at", pa.timestamp("us", "UTC")),
-        ("day", pa.string()),
-        ("endpoint_id", pa.int64()),
-        ("deployment_id", pa.int64()),
-        ("model_version_id", pa.int64()),
-        ("token_prefix", pa.string()),
-        ("dialect", pa.string()),
-        ("status", pa.int64()),
-        ("code", pa.string()),
-        ("latency_us", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +80,3 @@ def decode_failure(payload: bytes) -> FailedRequest | None:
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-
-
-def failure_rows(failures: Sequence[FailedRequest]) -> pa.Table:
-    """Return the records as rows for the lake."""
-    rows = [
-        {
-            "request_id": one.request_id,
-            "at": one.at,
-            "day": one.at.date().isoformat(),
-            "endpoint_id": one.endpoint_id,
-            "deployment_id": one.deployment_id,
-            "model_version_id": one.model_version_id,
-            "token_prefix": one.token_prefix,
-            "dialect": one.dialect,
-            "status": one.status,
-            "code": one.code,
-            "latency_us": one.latency_us,
-        }
-        for one in failures
-    ]
-    return pa.Table.from_pylist(rows, schema=FAILURE_SCHEMA)

@@ -16,16 +16,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from serving.prediction_log.failures import (
-    FAILURE_SCHEMA,
-    FailedRequest,
-    decode_failure,
-    failure_rows,
-)
+from serving.prediction_log.failures import FailedRequest, decode_failure
 from serving.prediction_log.frames import scan_frames
 from serving.prediction_log.records import LoggedRequest, decode_request, encode_request
 from serving.prediction_log.segments import Segment
-from serving.prediction_log.table import SCHEMA, rows_of
+from serving.prediction_log.table import FAILURE_SCHEMA, SCHEMA, failure_rows, rows_of
 
 logger = logging.getLogger(__name__)
 

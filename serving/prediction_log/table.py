@@ -1,4 +1,4 @@
-"""The prediction log as rows: one for each instance."""
+"""The prediction log as rows for the lake: one for each instance, and one for each request that failed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import orjson
 import pyarrow as pa
 
+from serving.prediction_log.failures import FailedRequest
 from serving.prediction_log.records import LoggedRequest
 
 SCHEMA = pa.schema(
@@ -29,6 +30,21 @@ SCHEMA = pa.schema(
         ("answered_id", pa.string()),
         ("decision", pa.string()),
         ("threshold", pa.float64()),
+    ]
+)
+FAILURE_SCHEMA = pa.schema(
+    [
+        ("request_id", pa.string()),
+        ("at", pa.timestamp("us", "UTC")),
+        ("day", pa.string()),
+        ("endpoint_id", pa.int64()),
+        ("deployment_id", pa.int64()),
+        ("model_version_id", pa.int64()),
+        ("token_prefix", pa.string()),
+        ("dialect", pa.string()),
+        ("status", pa.int64()),
+        ("code", pa.string()),
+        ("latency_us", pa.int64()),
     ]
 )
 PARTITION_BY = ("day",)
@@ -66,3 +82,24 @@ def rows_of(requests: Sequence[LoggedRequest]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def failure_rows(failures: Sequence[FailedRequest]) -> pa.Table:
+    """Return the records as rows for the lake."""
+    rows = [
+        {
+            "request_id": one.request_id,
+            "at": one.at,
+            "day": one.at.date().isoformat(),
+            "endpoint_id": one.endpoint_id,
+            "deployment_id": one.deployment_id,
+            "model_version_id": one.model_version_id,
+            "token_prefix": one.token_prefix,
+            "dialect": one.dialect,
+            "status": one.status,
+            "code": one.code,
+            "latency_us": one.latency_us,
+        }
+        for one in failures
+    ]
+    return pa.Table.from_pylist(rows, schema=FAILURE_SCHEMA)

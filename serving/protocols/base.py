@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
 from core.errors import Invalid, TooLarge
 from models_registry.decisions import Ruling
-from models_registry.explanations import Explanation
-from models_registry.runtimes import Scores
 from models_registry.signatures import BodyMalformed, Columns, Signature
 from serving.prediction_log.features import FeatureBlock, instances_of
+
+if TYPE_CHECKING:
+    from models_registry.explanations import Explanation
+    from models_registry.runtimes import Scores
 
 
 class Envelope(NamedTuple):

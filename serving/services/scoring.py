@@ -17,7 +17,8 @@ from jobs.errors import IdempotencyKeyReused
 from jobs.services import enqueue, find_by_key
 from models_registry.decisions import asked_threshold, usual_threshold
 from models_registry.models import ModelVersion, VersionStatus
-from models_registry.signatures import Signature, missing_inputs
+from models_registry.signatures import Signature
+from models_registry.signatures.batches import missing_inputs
 from serving.errors import ColumnsDoNotFit, ModelNotUsable, OutputRefused
 from serving.models import BatchScoring
 

@@ -33,7 +33,8 @@ from models_registry.decisions import ThresholdRefused, decided
 from models_registry.loading import load_version
 from models_registry.runtimes import Scores
 from models_registry.services import quarantine
-from models_registry.signatures import Field, Signature, read_rows
+from models_registry.signatures import Field, Signature
+from models_registry.signatures.batches import read_rows
 from serving import services
 from serving.batch_scoring import AnswerTable, Shard, ShardFolder
 from serving.errors import ColumnsDoNotFit, ModelNotUsable, OutputRefused

@@ -19,6 +19,7 @@ _ASK = """
 import json, sys
 import django
 django.setup()
+import models_registry.signatures, serving.prediction_log
 set_up = sorted({name.partition(".")[0] for name in sys.modules})
 from mlops_site.wsgi import application
 from django.urls import get_resolver
@@ -52,9 +53,15 @@ def test_a_scorer_loads_no_pages(said: dict[str, list[str]]) -> None:
     assert not any("admin" in one or "stream" in one for one in said["urls"])
 
 
-def test_models_and_apps_load_no_library_for_tables(said: dict[str, list[str]]) -> None:
-    assert "datasets" in said["set_up"]
+def test_models_signatures_and_the_log_load_no_library_for_tables(
+    said: dict[str, list[str]],
+) -> None:
+    assert {"datasets", "serving"}.issubset(said["set_up"])
     assert HEAVY.isdisjoint(said["set_up"])
+
+
+def test_a_scorer_without_models_loads_no_library_for_tables(said: dict[str, list[str]]) -> None:
+    assert HEAVY.isdisjoint(said["loaded"])
 
 
 @pytest.mark.django_db
