@@ -8,16 +8,13 @@ loads models, which may take longer. One *counts*: it adds what was answered to 
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 from django.conf import settings
-from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections, connections
 
 from accounts.selectors import principals_of_digests
 from core.clock import now
@@ -26,18 +23,20 @@ from models_registry.decisions import usual_threshold
 from models_registry.models import ModelVersion, VersionStatus
 from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown, VersionNotServed
 from serving.execution.following import follow_champions
-from serving.models import Deployment, Endpoint
+from serving.models import Deployment
 from serving.prediction_log import SegmentWriter
 from serving.routing.constants import constant_model
 from serving.routing.counting import MinuteCounter
 from serving.routing.loading import LoadedModels
 from serving.routing.places import Places
 from serving.routing.rates import RateLimits
-from serving.routing.routes import LoadedModel, Route, route_of
+from serving.routing.routes import LoadedModel, Route
 from serving.routing.shadowing import Shadows
 from serving.routing.statistics import Labels, Statistics
+from serving.routing.tables import Key, is_usual, key_of, table_of
 from serving.routing.tokens import TokenCache
-from serving.routing.traffic import Traffic, traffic_of
+from serving.routing.traffic import Traffic
+from serving.routing.upkeep import Duty, Upkeep
 from serving.selectors.deployments import (
     active_deployments,
     addressed_version,
@@ -47,8 +46,6 @@ from serving.selectors.deployments import (
 )
 
 logger = logging.getLogger(__name__)
-
-Key = tuple[int, str]
 
 #: The role, in the log, of a version that is not at work and was asked for by its number or alias.
 ADDRESSED = "addressed"
@@ -117,11 +114,13 @@ class Routing:
         self._waiting: Sequence[Deployment] = ()
         self._generation: int | None = None
         self._changing = threading.Lock()
-        self._starting = threading.Lock()
-        self._stop = threading.Event()
-        self._work_to_do = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._pid = 0
+        self._upkeep = Upkeep(
+            {
+                "routing-looks": Duty(self._look, tick_seconds),
+                "routing-works": Duty(self._work),
+                "routing-counts": Duty(self.flush, settings.TRAFFIC_FLUSH_SECONDS),
+            }
+        )
 
     def traffic(self, project_id: int, name: str) -> Traffic:
         """Return what is at work at an endpoint.
@@ -240,12 +239,8 @@ class Routing:
 
     def close(self) -> None:
         """End the threads and close the log."""
-        self._stop.set()
-        self._work_to_do.set()
         self.shadows.close()
-        if self._pid == os.getpid():
-            for thread in self._threads:
-                thread.join()
+        self._upkeep.close()
         self.log.close()
 
     def _new_traffic(self, key: Key) -> Traffic:
@@ -256,8 +251,8 @@ class Routing:
             worth_trying = [
                 one
                 for one in self._waiting
-                if _key_of(one) == key
-                and _is_usual(one)
+                if key_of(one) == key
+                and is_usual(one)
                 and self._models.is_worth_trying(one.model_version)
             ]
             if key in self._traffic or not worth_trying:
@@ -266,7 +261,7 @@ class Routing:
         traffic = self._traffic.get(key)
         if traffic is not None:
             return traffic
-        if any(_key_of(deployment) == key for deployment in self._waiting):
+        if any(key_of(deployment) == key for deployment in self._waiting):
             raise EndpointNotReady(f"The model of '{key[1]}' could not be loaded.", retry_after=5)
         raise EndpointUnknown(f"There is no endpoint '{key[1]}'.")
 
@@ -276,7 +271,7 @@ class Routing:
         self._look_at_routes()
         self._models.forget()
         if self._next_to_load() or endpoints_behind_their_champion().exists():
-            self._work_to_do.set()
+            self._upkeep.ring()
 
     def _look_at_routes(self) -> None:
         """Show the table of the present generation, with those models that are in memory."""
@@ -292,24 +287,8 @@ class Routing:
 
     def _build(self) -> None:
         """Make the table of what is at work, with those models that are in memory (inside ``_changing``)."""
-        at_endpoints: dict[Key, list[Deployment]] = {}
-        for deployment in self._deployments:
-            at_endpoints.setdefault(_key_of(deployment), []).append(deployment)
-        table: dict[Key, Traffic] = {}
-        waiting: list[Deployment] = []
-        for key, deployments in at_endpoints.items():
-            loaded: list[tuple[Deployment, Route]] = []
-            for deployment in deployments:
-                model = self._model_of(deployment)
-                if model is None:
-                    waiting.append(deployment)
-                else:
-                    loaded.append((deployment, route_of(deployment, model)))
-            made = _traffic(deployments[0].endpoint, loaded, self._traffic.get(key))
-            if made is not None:
-                table[key] = made
+        table, self._waiting = table_of(self._deployments, self._model_of, self._traffic)
         self._show(table)
-        self._waiting = sorted(waiting, key=_is_usual, reverse=True)
 
     def _model_of(self, deployment: Deployment) -> LoadedModel | None:
         """Return what answers for a deployment, when it is in memory; a constant always is."""
@@ -345,7 +324,7 @@ class Routing:
             if follow_champions():
                 self._look_at_routes()
         finally:
-            while (deployment := self._next_to_load()) and not self._stop.is_set():
+            while (deployment := self._next_to_load()) and not self._upkeep.is_ending:
                 self._load(deployment)
 
     def _next_to_load(self) -> Deployment | None:
@@ -378,92 +357,8 @@ class Routing:
         if not self._tick_seconds:
             self._look()
             self._work()
-            return
-        if self._pid == os.getpid():
-            return
-        with self._starting:
-            if self._pid == os.getpid():
-                return
-            self._look_at_routes()
-            self._threads = [
-                threading.Thread(target=self._keep, args=arguments, name=name, daemon=True)
-                for name, *arguments in (
-                    ("routing-looks", self._look, self._pause),
-                    ("routing-works", self._work, self._wait_for_work),
-                    ("routing-counts", self.flush, self._pause_between_flushes),
-                )
-            ]
-            for thread in self._threads:
-                thread.start()
-            self._pid = os.getpid()
-
-    def _pause(self) -> None:
-        self._stop.wait(self._tick_seconds)
-
-    def _pause_between_flushes(self) -> None:
-        self._stop.wait(settings.TRAFFIC_FLUSH_SECONDS)
-
-    def _wait_for_work(self) -> None:
-        self._work_to_do.wait()
-        self._work_to_do.clear()
-
-    def _keep(self, doing: Callable[[], None], waiting: Callable[[], None]) -> None:
-        try:
-            while True:
-                waiting()
-                if self._stop.is_set():
-                    return
-                try:
-                    doing()
-                except AnyDatabaseError as error:
-                    # What is known stays good until the database answers again.
-                    logger.warning("routes cannot be brought up to date: %s", error)
-                except Exception:
-                    logger.exception("routes cannot be brought up to date")
-                finally:
-                    close_old_connections()
-        finally:
-            connections.close_all()
-
-
-def _key_of(deployment: Deployment) -> Key:
-    return (deployment.endpoint.project_id, deployment.endpoint.name)
-
-
-def _is_usual(deployment: Deployment) -> bool:
-    return deployment.role not in (Deployment.Role.CANARY, Deployment.Role.SHADOW)
-
-
-def _traffic(
-    endpoint: Endpoint, loaded: Sequence[tuple[Deployment, Route]], before: Traffic | None
-) -> Traffic | None:
-    """Return an endpoint's traffic; None when nothing of it is in memory yet.
-
-    What answered before goes on when what shall answer usually is not in memory.
-    """
-    by_role: dict[str, list[tuple[Deployment, Route]]] = {}
-    for deployment, route in loaded:
-        by_role.setdefault(deployment.role, []).append((deployment, route))
-    usual = None
-    is_emergency = endpoint.status == Endpoint.Status.FALLBACK
-    roles = (Deployment.Role.CONSTANT, Deployment.Role.FALLBACK) if is_emergency else ()
-    for role in roles or (Deployment.Role.CHAMPION,):
-        for _, route in by_role.get(role, []):
-            usual = route
-    if usual is None:
-        if before is None or before.usual.endpoint_id != endpoint.pk:
-            return None
-        usual = replace(before.usual, is_live=endpoint.is_live, is_open=endpoint.is_open)
-    canaries = [] if is_emergency else by_role.get(Deployment.Role.CANARY, [])
-    shadows = [] if is_emergency else by_role.get(Deployment.Role.SHADOW, [])
-    used = {usual.deployment_id} | {one.pk for one, _ in (*canaries, *shadows)}
-    return traffic_of(
-        usual,
-        [(route, deployment.weight) for deployment, route in canaries],
-        [route for _, route in shadows],
-        endpoint.entity_column,
-        [route for deployment, route in loaded if deployment.pk not in used],
-    )
+        elif not self._upkeep.is_running:
+            self._upkeep.start(first=self._look_at_routes)
 
 
 _routing: Routing | None = None
