@@ -40,7 +40,7 @@ onnx = open({onnx!r}, "rb").read() or None
 signature = Signature.from_dict(said["signature"])
 runtime = runtime_of_plan(said["plan"].encode(), signature, onnx)
 scores = runtime.predict(columns_from_body(signature, said["body"].encode()))
-heavy = sorted({{"skops", "models_registry.runtimes.choice"}} & set(sys.modules))
+heavy = sorted({{"sklearn", "scipy", "pandas", "pyarrow", "skops"}} & set(sys.modules))
 print(json.dumps({{"scores": scores.scores.tolist(), "labels": scores.labels, "heavy": heavy}}))
 """
 
