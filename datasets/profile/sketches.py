@@ -188,7 +188,7 @@ def _text_hashes(values: pa.Array) -> Hashes:
         word = words[np.minimum(starts + at, len(words) - 1)]
         if shortest < (number + 1) * _WINDOW:
             # Bytes behind the end of the text belong to its neighbour.
-            word &= _MASKS[np.clip(lengths - at, 0, _WINDOW)]
+            word &= _MASKS.take(lengths - at, mode="clip")
         word *= _KEYS[number]
         total += word
     return mixed(total)
