@@ -125,7 +125,8 @@ def _prepare(rows: int) -> None:
 
     from accounts.models import Project
     from accounts.principals import system_principal
-    from datasets.execution import create_ready_version, write_version
+    from datasets.execution.recording import create_ready_version
+    from datasets.execution.writing import write_version
     from datasets.services import create_dataset
     from jobs import execution
     from models_registry.models import ModelVersion

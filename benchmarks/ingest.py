@@ -119,7 +119,7 @@ def run_ours(path: Path, work: Path) -> Stretch:
 
     call_command("migrate", verbosity=0)
     from accounts.models import Project
-    from datasets.execution import write_file
+    from datasets.execution.files import write_file
     from datasets.models import Dataset
 
     project = Project.objects.create(name="benchmark", slug="benchmark")

@@ -125,7 +125,8 @@ def make_versions(rows: int) -> dict[str, Any]:
     call_command("migrate", verbosity=0)
     from accounts.models import Project
     from accounts.principals import system_principal
-    from datasets.execution import create_ready_version, write_version
+    from datasets.execution.recording import create_ready_version
+    from datasets.execution.writing import write_version
     from datasets.models import Dataset
 
     project = Project.objects.create(name="benchmark", slug="benchmark")

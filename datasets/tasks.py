@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from datasets.execution import collecting, profiling, upkeep
+from datasets.execution.asking import profiles, sources, upkeep
 
 
 @shared_task(name="datasets.tasks.profile_new_versions")
 def profile_new_versions() -> None:
     """Ask for the profiles of new versions that are small enough."""
-    profiling.profile_new_versions()
+    profiles.profile_new_versions()
 
 
 @shared_task(name="datasets.tasks.collect_on_schedule")
 def collect_on_schedule(source_id: int) -> None:
     """Read the source that a row of django-celery-beat is due for."""
-    collecting.start_on_schedule(source_id)
+    sources.start_on_schedule(source_id)
 
 
 @shared_task(name="datasets.tasks.keep_house")

@@ -7,7 +7,7 @@ from celery import shared_task
 from core.clock import now
 from serving import execution
 from serving.execution import rollouts
-from serving.execution.log_retention import ask_for_log_retention
+from serving.execution.asking import ask_for_log_retention
 
 
 @shared_task(name="serving.tasks.follow_champions")

@@ -108,7 +108,8 @@ def _dataset_version(
 ) -> Any:
     import pyarrow as pa
 
-    from datasets.execution import create_ready_version, write_version
+    from datasets.execution.recording import create_ready_version
+    from datasets.execution.writing import write_version
     from datasets.services import create_dataset
 
     table = pa.table(

@@ -1,4 +1,4 @@
-"""The job that reads a source, and starting it."""
+"""The job that reads a source."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from accounts.principals import Principal, system_principal
 from core.clock import now
 from core.errors import NotFound
 from datasets import lake
-from datasets.errors import AppendOvertaken, SourceOvertaken, SourceRunUnderWay, WatermarkLost
+from datasets.errors import AppendOvertaken, SourceOvertaken, WatermarkLost
 from datasets.execution.checking import check_before_ready
 from datasets.execution.declared import reading_schema
 from datasets.execution.positions import Position, finish_run, move_source
@@ -32,7 +31,7 @@ from datasets.models import (
     VersionStatus,
 )
 from datasets.selectors import active_schema, latest_ready_version
-from datasets.selectors.sources import blocked_version, waiting_run
+from datasets.selectors.sources import blocked_version
 from datasets.sources import (
     Fetched,
     SourceRequest,
@@ -41,67 +40,13 @@ from datasets.sources import (
     open_rows,
     reader_of,
 )
-from jobs import services as job_services
-from jobs.errors import IdempotencyKeyReused
 from jobs.execution import Conclude, JobContext
 from jobs.models import Job
 
-JOB_KIND = "collect"
 _FETCHING_SHARE = 0.4
 _OPENING_SHARE = 0.5
 _WRITTEN_SHARE = 0.9
 _NAMED_FILES = 100
-
-
-def start(*, principal: Principal, source: Source, idempotency_key: str | None = None) -> Job:
-    """Ask for a source to be read; the same key gives the job of the first time.
-
-    Raises
-    ------
-    SourceRunUnderWay
-        It is being read already.
-    """
-    arguments = {"source": source.pk, "dataset": source.dataset_id}
-    if idempotency_key is not None:
-        earlier = job_services.find_by_key(
-            principal=principal, kind=JOB_KIND, idempotency_key=idempotency_key
-        )
-        if earlier is not None:
-            if earlier.arguments != arguments:
-                raise IdempotencyKeyReused(
-                    "This Idempotency-Key was sent before with a different request.",
-                    field="Idempotency-Key",
-                )
-            return earlier
-    try:
-        with transaction.atomic():
-            run = SourceRun.objects.create(source=source)
-            run.job = job_services.enqueue(
-                principal=principal,
-                kind=JOB_KIND,
-                arguments=arguments,
-                idempotency_key=idempotency_key,
-                title=f"Collect {source.name} into {source.dataset.name}",
-            )
-            run.save(update_fields=["job"])
-            return run.job
-    except IntegrityError as error:
-        if waiting_run(source) is None:
-            raise
-        raise SourceRunUnderWay(f"'{source.name}' is being read just now.") from error
-
-
-def start_on_schedule(source_id: int) -> Job | None:
-    """Read a source that is due; None when it is gone, paused, or being read still."""
-    source = (
-        Source.objects.select_related("dataset__project").filter(pk=source_id, enabled=True).first()
-    )
-    if source is None:
-        return None
-    try:
-        return start(principal=system_principal(source.dataset.project), source=source)
-    except SourceRunUnderWay:
-        return None
 
 
 @dataclass(frozen=True, slots=True)

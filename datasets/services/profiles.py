@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts.policy import Permission
 from accounts.principals import Principal
 from core.errors import NotFound
-from datasets.execution.profiling import ask_for_profile
+from datasets.execution.asking.profiles import ask_for_profile
 from datasets.models import DatasetVersion
 from jobs.models import Job
 

@@ -9,7 +9,7 @@ from accounts.policy import Permission
 from accounts.principals import Principal
 from core.clock import now
 from core.errors import Invalid, NotFound
-from datasets.execution.upkeep import ask_for_compaction, ask_for_retention
+from datasets.execution.asking.upkeep import ask_for_compaction, ask_for_retention
 from datasets.models import Dataset, DatasetVersion, RetentionPolicy
 from datasets.retention import PlannedVersion
 from datasets.selectors.retention import files_of_versions, policy_of, retention_plan

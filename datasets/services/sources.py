@@ -17,7 +17,7 @@ from accounts.principals import Principal
 from core.errors import Invalid, NotFound
 from core.sealing import seal
 from datasets.errors import NameTaken, SourceRunUnderWay
-from datasets.execution import collecting
+from datasets.execution.asking import sources as asking
 from datasets.models import Dataset, Source, SourceKind
 from datasets.previews import shown_rows
 from datasets.selectors.sources import waiting_run
@@ -208,7 +208,7 @@ def run_source(*, principal: Principal, source: Source, idempotency_key: str | N
     principal.require(Permission.EDIT)
     if idempotency_key is not None and not 1 <= len(idempotency_key) <= 200:
         raise Invalid("A key has 1 to 200 characters.", field="Idempotency-Key")
-    return collecting.start(
+    return asking.start(
         principal=principal, source=_own(principal, source), idempotency_key=idempotency_key
     )
 

@@ -16,7 +16,8 @@ from core.errors import NotFound
 from datasets.errors import (
     IllegalVersionMove,
 )
-from datasets.execution import WrittenVersion, create_ready_version
+from datasets.execution.recording import create_ready_version
+from datasets.execution.writing import WrittenVersion
 from datasets.models import Dataset, DatasetVersion, VersionStatus
 from datasets.services.locking import lock_dataset
 

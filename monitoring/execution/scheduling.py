@@ -10,7 +10,6 @@ from jobs.models import Job
 from jobs.services import enqueue
 from monitoring.models import MonitoringPolicy
 from serving.models import Endpoint
-from serving.selectors.predictions import predictions
 
 JOB_KIND = "drift_report"
 
@@ -64,6 +63,8 @@ def run_scheduled_reports() -> list[Job]:
 
 
 def _was_asked(endpoint: Endpoint, start: datetime, end: datetime) -> bool:
+    from serving.selectors.predictions import predictions
+
     found = predictions(
         project_id=endpoint.project_id,
         endpoint_id=endpoint.pk,

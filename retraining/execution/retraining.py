@@ -15,17 +15,15 @@ import pyarrow as pa
 from accounts.principals import system_principal
 from core.errors import DomainError
 from datasets.errors import ChecksFailed
-from datasets.execution import (
-    WrittenVersion,
-    check_before_ready,
+from datasets.execution.checking import check_before_ready
+from datasets.execution.declared import reading_schema
+from datasets.execution.recording import (
     dataset_beside,
     fail_waiting_version,
     make_ready,
-    reading_schema,
     waiting_version,
-    write_version,
 )
-from datasets.execution.writing import Mode
+from datasets.execution.writing import Mode, WrittenVersion, write_version
 from datasets.models import Dataset, DatasetVersion, VersionStatus
 from datasets.schema import Schema
 from datasets.schema.arrow import normalise_batch, schema_from_arrow

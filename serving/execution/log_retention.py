@@ -6,18 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from accounts.models import Project
-from accounts.principals import system_principal
 from core.clock import now
 from datasets import lake
 from jobs.execution import Conclude, JobContext
-from jobs.models import Job
-from jobs.services import enqueue
 from serving.execution.shipping import put_together
 from serving.models import Endpoint
 from serving.selectors.predictions import failures_path, log_path
-
-KIND = "prediction_retention"
 
 
 def apply_log_retention(context: JobContext) -> Conclude:
@@ -46,19 +40,3 @@ def apply_log_retention(context: JobContext) -> Conclude:
         return {"deleted": deleted}
 
     return conclude
-
-
-def ask_for_log_retention() -> list[Job]:
-    """Queue today's run for each project that has a term; keys make it once a day."""
-    today = now().date().isoformat()
-    projects = Project.objects.filter(endpoints__log_retention_days__isnull=False).distinct()
-    return [
-        enqueue(
-            principal=system_principal(project),
-            kind=KIND,
-            arguments={"project": project.pk},
-            idempotency_key=f"{KIND}:{project.pk}:{today}",
-            title="Old predictions",
-        )
-        for project in projects
-    ]

@@ -20,7 +20,8 @@ from django.conf import settings
 from django.db import transaction
 
 from datasets import lake
-from datasets.execution import WrittenVersion, create_ready_version, write_version
+from datasets.execution.recording import create_ready_version
+from datasets.execution.writing import WrittenVersion, write_version
 from datasets.models import Use
 from datasets.schema import Role, Schema
 from datasets.selectors import require_use

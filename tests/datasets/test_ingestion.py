@@ -19,7 +19,8 @@ from accounts.models import AuditEvent, Role
 from accounts.principals import Principal
 from core.errors import Forbidden, Invalid, NotFound
 from datasets import errors, lake, services
-from datasets.execution import WrittenVersion, ingest, write_version
+from datasets.execution.ingestion import ingest
+from datasets.execution.writing import WrittenVersion, write_version
 from datasets.models import NEXT_STATUSES, Dataset, DatasetVersion, VersionStatus
 from datasets.schema import ColumnType, Schema
 from datasets.schema import Role as ColumnRole

@@ -18,7 +18,7 @@ from core.errors import Invalid
 from datasets import lake, services
 from datasets.digest import digest_batches
 from datasets.errors import IllegalVersionMove, NoRetentionPolicy, VersionNotReady
-from datasets.execution.upkeep import keep_house
+from datasets.execution.asking.upkeep import keep_house
 from datasets.lake.upkeep import pinned_files
 from datasets.models import (
     Dataset,

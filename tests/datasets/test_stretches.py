@@ -11,7 +11,8 @@ import pytest
 
 from datasets import lake
 from datasets.errors import ColumnNotFound
-from datasets.execution import create_ready_version, write_version
+from datasets.execution.recording import create_ready_version
+from datasets.execution.writing import write_version
 from datasets.lake import parts
 from datasets.models import Dataset, DatasetVersion
 from datasets.services import create_dataset

@@ -17,7 +17,7 @@ from accounts.principals import Principal
 from core.errors import Invalid
 from datasets import services
 from datasets.errors import VersionNotReady
-from datasets.execution.profiling import profile_new_versions
+from datasets.execution.asking.profiles import profile_new_versions
 from datasets.models import Dataset, DatasetVersion, VersionProfile, VersionStatus
 from jobs.models import Job, JobStatus
 

@@ -19,7 +19,8 @@ from accounts.principals import Principal
 from core.errors import DomainError
 from datasets import lake
 from datasets.errors import DatasetNotShared
-from datasets.execution import create_ready_version, write_version
+from datasets.execution.recording import create_ready_version
+from datasets.execution.writing import write_version
 from datasets.lake import parts
 from datasets.models import DatasetVersion
 from datasets.schema import Column, ColumnType, Schema

@@ -17,7 +17,7 @@ from accounts.principals import Principal
 from core.errors import Invalid
 from datasets import lake
 from serving.errors import RateExceeded
-from serving.execution.log_retention import ask_for_log_retention
+from serving.execution.asking import ask_for_log_retention
 from serving.execution.shipping import Shipper
 from serving.fastlane import FastLane
 from serving.models import Endpoint
@@ -227,7 +227,8 @@ def test_old_predictions_are_deleted_once_a_day(
     run_job(job)
     assert len(shipped(log_path(churn.project_id))) == 1
     later = datetime.now(UTC) + timedelta(days=5)
-    monkeypatch.setattr("serving.execution.log_retention.now", lambda: later)
+    for module in ("asking", "log_retention"):
+        monkeypatch.setattr(f"serving.execution.{module}.now", lambda: later)
     (second,) = ask_for_log_retention()
     done = run_job(second)
     assert (done.status, done.result["deleted"]) == ("succeeded", {"churn": 2})
