@@ -94,7 +94,10 @@ def admit_principal(
         As :func:`admit` does.
     """
     principal.require(Permission.PREDICT)
-    entity_key = as_meant(entity_key)
+    if entity_key:
+        entity_key = as_meant(entity_key)
+        if len(entity_key) > _LONGEST_KEY:
+            raise Invalid(f"At most {_LONGEST_KEY} characters.", field=ENTITY_KEY)
     traffic = state.traffic(principal.project_id, name)
     if address.version is not None or address.alias is not None:
         may_load = principal.may(Permission.EDIT) or principal.may(Permission.DEPLOY)
@@ -104,8 +107,6 @@ def admit_principal(
         return Admitted(principal, route, None, entity_key)
     if traffic.is_plain:
         return Admitted(principal, traffic.usual, None, entity_key)
-    if len(entity_key) > _LONGEST_KEY:
-        raise Invalid(f"At most {_LONGEST_KEY} characters.", field=ENTITY_KEY)
     if not traffic.canaries:
         return Admitted(principal, traffic.usual, traffic, entity_key)
     if entity_key or not traffic.entity_column:

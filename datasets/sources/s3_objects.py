@@ -128,10 +128,13 @@ def _bucket_and_key(url: str) -> tuple[str, str]:
 
 
 def _is_open_to_all(bucket: str, key: str) -> bool:
-    fixed = _fixed_part(key)
+    """Whether what is asked for is a listed object, or lies in a listed folder: ``b/in`` is not ``b/in-other``."""
     for allowed in site.SOURCE_S3_BUCKETS:
-        named, _, prefix = str(allowed).removeprefix("s3://").partition("/")
-        if named == bucket and fixed.startswith(prefix):
+        named, _, listed = str(allowed).removeprefix("s3://").partition("/")
+        folder = listed.rstrip("/")
+        if named == bucket and (
+            not folder or key == folder or _fixed_part(key).startswith(f"{folder}/")
+        ):
             return True
     return False
 

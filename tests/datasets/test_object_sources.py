@@ -45,6 +45,19 @@ def test_new_objects_of_a_pattern_are_appended(
     assert read_source(deep).rows == 1
 
 
+@pytest.mark.parametrize("listed", ["b1/in", "b1/in/", "s3://b1/in"])
+def test_what_is_listed_is_a_folder_or_an_object_and_no_beginning_of_a_name(
+    listed: str, settings: Settings, make_source: MakeSource
+) -> None:
+    settings.SOURCE_S3_BUCKETS = [listed.replace("b1", "bucket-1")]
+    for number, key in enumerate(["in/a.csv", "in/*.csv", "in/deep/**", "in"]):
+        make_source("s3", url=f"s3://bucket-1/{key}", name=f"open {number}")
+    for key in ("in-other/a.csv", "in*", "in*/a.csv", "i*", "input", "*/in/a.csv"):
+        with pytest.raises(SourceNotAllowed) as refusal:
+            make_source("s3", url=f"s3://bucket-1/{key}")
+        assert refusal.value.field == "settings.access_key_id", key
+
+
 def test_a_source_may_bring_its_own_key(
     s3: Any, bucket: str, make_source: MakeSource, read_source: Callable[[Source], SourceRun]
 ) -> None:

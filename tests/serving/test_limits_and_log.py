@@ -26,8 +26,9 @@ from serving.prediction_log.features import FeatureBlock
 from serving.routing import routing
 from serving.routing.rates import RateLimits
 from serving.selectors.predictions import failures_path, log_path
-from serving.services import change_log_policy
-from tests.serving.versions import ROW
+from serving.services import change_log_policy, create_endpoint
+from tests.serving.versions import ROW, promoted
+from tests.serving.wire import URL, answered, secret_of
 
 ADDRESS = "/api/v1/endpoints/churn/predict/"
 DIALECTS = {
@@ -245,3 +246,18 @@ def test_the_terms_of_the_log_are_set_by_rest(
     assert {name: found.json()[name] for name in wanted} == wanted
     bad = client.patch("/api/v1/endpoints/churn/", {"log_redaction": {"age": "x"}}, format="json")
     assert bad.status_code == 422
+
+
+def test_whom_a_request_is_about_is_told_in_few_characters_wherever_it_is_asked(
+    api: Callable[..., APIClient], principal: Principal
+) -> None:
+    create_endpoint(principal=principal, name="churn", model=promoted(principal).model)
+    client = api()
+    secret = secret_of(client)
+    longest = "Zwölf" * 40
+    sent = longest.encode().decode("latin-1")  # as WSGI hands the bytes over
+    assert answered(secret, {"instances": [ROW]}, HTTP_X_ENTITY_KEY=sent).status == 200
+    refused = answered(secret, {"instances": [ROW]}, HTTP_X_ENTITY_KEY=sent + "!")
+    assert (refused.status, refused.json()["errors"][0]["field"]) == (422, "X-Entity-Key")
+    by_django = client.post(URL, {"instances": [ROW]}, headers={"X-Entity-Key": "x" * 201})
+    assert (by_django.status_code, by_django.json()["errors"][0]["field"]) == (422, "X-Entity-Key")
