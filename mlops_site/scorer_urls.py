@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from mlops_site.health import livez, readyz
 from mlops_site.metrics import metrics
-from serving.api.views import PredictView
+from serving.api.predicting import PredictView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", livez),

@@ -11,11 +11,12 @@ from serving.api.exports import (
     ModelVersionExportsView,
     ModelVersionExportView,
 )
+from serving.api.predicting import PredictView
 from serving.api.predictions import PredictionListView, PredictionView
 from serving.api.rollouts import RolloutViewSet
 from serving.api.streams import PredictStreamView
 from serving.api.traffic import DeploymentViewSet, EndpointTrafficViewSet
-from serving.api.views import EndpointViewSet, PredictionLineageView, PredictView
+from serving.api.views import EndpointViewSet, PredictionLineageView
 
 router = SimpleRouter()
 router.register("endpoints", EndpointViewSet, basename="endpoint")

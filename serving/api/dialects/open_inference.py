@@ -11,7 +11,6 @@ from accounts.errors import Unauthenticated
 from accounts.policy import Permission
 from core.errors import Invalid, Unavailable
 from models_registry.signatures import BodyMalformed
-from serving import services
 from serving.api.dialects.asking import (
     is_loaded,
     json_response,
@@ -166,6 +165,10 @@ def _switched(
     visible = visible_endpoint(request, project, name)
     endpoint = Endpoint.objects.get(pk=visible.id)
     if endpoint.is_live != is_live:
+        from serving import (
+            services,  # loads the lake and what reads it; nothing else here needs them
+        )
+
         switch = services.start_endpoint if is_live else services.stop_endpoint
         switch(principal=principal, endpoint=endpoint)
     else:
