@@ -35,7 +35,7 @@ class ArrowFile:
     ExpandsTooMuch
         It claims to be larger than allowed.
     DomainError
-        Any refusal of :func:`datasets.schema.schema_from_arrow`.
+        Any refusal of :func:`datasets.schema.arrow.schema_from_arrow`.
     """
 
     format: ClassVar[str] = "arrow"
@@ -92,7 +92,7 @@ class ArrowFile:
         ExpandsTooMuch, UnreadableFile
             While it is being read.
         DomainError
-            Any refusal of :func:`datasets.schema.normalise_batch`.
+            Any refusal of :func:`datasets.schema.arrow.normalise_batch`.
         """
         wanted = schema or self.schema
         names = check_names(self._arrow_schema.names)

@@ -43,7 +43,7 @@ class CsvFile:
     may hold delimiters, line ends and doubled quotes. An empty cell, quoted or not, is null. Empty
     lines are skipped.
 
-    Types follow from *all* cells (:class:`datasets.schema.ColumnGuess`). So that one pass is mostly
+    Types follow from *all* cells (:class:`datasets.schema.inference.ColumnGuess`). So that one pass is mostly
     enough, they are supposed from samples of the file when it is opened; :meth:`attempt` reads the rows
     as those types, looks at every cell, and says at the end when the supposition was wrong.
 

@@ -32,7 +32,7 @@ class ParquetFile:
     UnreadableFile
         It is cut off or damaged.
     DomainError
-        Any refusal of :func:`datasets.schema.schema_from_arrow`.
+        Any refusal of :func:`datasets.schema.arrow.schema_from_arrow`.
     """
 
     format = "parquet"
@@ -101,7 +101,7 @@ class ParquetFile:
         UnreadableFile
             A page does not decode.
         DomainError
-            Any refusal of :func:`datasets.schema.normalise_batch`.
+            Any refusal of :func:`datasets.schema.arrow.normalise_batch`.
         """
         wanted = schema or self.schema
         stored_names = check_names(self._arrow_schema.names)

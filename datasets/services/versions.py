@@ -32,7 +32,7 @@ def record_version(
     source: Mapping[str, Any],
     job_id: UUID | None = None,
 ) -> DatasetVersion:
-    """Record rows that :func:`datasets.execution.write_version` wrote as a ready version.
+    """Record rows that :func:`datasets.execution.writing.write_version` wrote as a ready version.
 
     Meant for the conclusion of a job of another room. The same job and Delta version give the
     version of the first time.

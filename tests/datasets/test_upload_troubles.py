@@ -259,7 +259,7 @@ def test_memory_stays_bounded_whatever_is_sent(shape: str, tmp_path: Path) -> No
         import os, resource, sys
         from pathlib import Path
         from core.errors import DomainError
-        from datasets.formats import open_source
+        from datasets.formats.detection import open_source
         small = Path(sys.argv[1] + ".small")
         small.write_bytes(b"a,b\\n1,x\\n")
         peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
