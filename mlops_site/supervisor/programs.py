@@ -16,7 +16,7 @@ _WITHOUT_CHECKS = {"CELERY_SKIP_CHECKS": "1"}
 
 
 #: A scorer reads a body of a thousand rows while it still computes the one before.
-_SCORER_BUFFER_BYTES = 4 * 1024**2
+_SCORER_BUFFER_BYTES = 2 * 1024**2
 
 
 def web(*, host: str, port: int) -> Program:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from argparse import ArgumentParser
@@ -18,6 +19,7 @@ from serving.execution.shipping import Shipper
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 0.5
+_NICENESS = 5
 _LONGEST_PAUSE_SECONDS = 30.0
 
 
@@ -38,6 +40,8 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(f"{shipper.ship()} predictions shipped")
             return
+        # What waits here is safe on disk; whoever answers a prediction at this moment goes first.
+        os.nice(_NICENESS)
         keep_sign_of_life("shipper")
         pause = _PAUSE_SECONDS
         while not stop.wait(pause):
