@@ -7,6 +7,7 @@ read goes on.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import shutil
@@ -102,10 +103,14 @@ class PackReader:
             taken.append(segment)
             size += segment.path.stat().st_size
             if size >= self._pack_bytes:
-                yield self._pack(taken)
+                with _uncollected():
+                    pack = self._pack(taken)
+                yield pack
                 taken, size = [], 0
         if taken:
-            yield self._pack(taken)
+            with _uncollected():
+                pack = self._pack(taken)
+            yield pack
 
     def _pack(self, segments: Sequence[Segment]) -> Pack:
         tables: dict[int, list[tuple[int, pa.Table]]] = {}
@@ -161,6 +166,18 @@ class PackReader:
             return
         except OSError:  # a file system without hard links
             shutil.copy2(segment.path, kept)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave the garbage collector out: hundreds of thousands of values come and go here, and none of them in a circle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _rows_of_those_that_fit(requests: Sequence[LoggedRequest]) -> tuple[pa.Table, int]:

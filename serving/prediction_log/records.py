@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
 
 from serving.prediction_log.blocks import decode_block, encode_block, is_block
 from serving.prediction_log.features import FeatureBlock, instances_of
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LoggedRequest(NamedTuple):
@@ -132,9 +135,7 @@ def decode_request(payload: bytes) -> LoggedRequest:
             model_version_id=value["version"],
             request_id=value["request"],
             token_prefix=value["token"],
-            at=datetime.fromtimestamp(micros // 1_000_000, tz=UTC).replace(
-                microsecond=micros % 1_000_000
-            ),
+            at=_EPOCH + timedelta(microseconds=micros),
             prediction_ids=value["ids"],
             instances=_instances(value),
             predictions=value["predictions"],
