@@ -11,7 +11,6 @@ import orjson
 from serving.prediction_log.blocks import decode_block, encode_block, is_block
 from serving.prediction_log.features import FeatureBlock, instances_of
 
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
