@@ -82,3 +82,10 @@ def version_of(run: SourceRun) -> DatasetVersion:
     """Return the version that a run made."""
     assert run.dataset_version is not None
     return run.dataset_version
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file, its folders included, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
