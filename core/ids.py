@@ -16,8 +16,8 @@ _DRAWN_AT_ONCE = 256
 _drawn: list[str] = []
 
 
-def _noise() -> str:
-    """Return 20 random hexadecimal digits that nobody else gets; safe to call from several threads."""
+def _tail() -> str:
+    """Return the end of an id, from its version on, that nobody else gets; safe to call from several threads."""
     try:
         return _drawn.pop()
     except IndexError:
@@ -28,7 +28,11 @@ def _noise() -> str:
 
 def _draw(count: int) -> list[str]:
     digits = os.urandom(10 * count).hex()
-    return [digits[at : at + 20] for at in range(0, 20 * count, 20)]
+    return [
+        f"7{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"
+        for at in range(0, 20 * count, 20)
+        for noise in [digits[at : at + 20]]
+    ]
 
 
 # What a parent has drawn is the parent's.
@@ -54,16 +58,13 @@ def uuid7(unix_ms: int | None = None) -> uuid.UUID:
 def uuid7_texts(count: int) -> list[str]:
     """Return ``count`` new version 7 UUIDs of this millisecond in their usual spelling."""
     stamp = f"{time.time_ns() // 1_000_000:012x}"
-    head = f"{stamp[:8]}-{stamp[8:]}-7"
-    drawn = [_noise()] if count == 1 else _draw(count)
-    return [f"{head}{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}" for noise in drawn]
+    tails = [_tail()] if count == 1 else _draw(count)
+    return [f"{stamp[:8]}-{stamp[8:]}-{tail}" for tail in tails]
 
 
 def uuid7_hex() -> str:
     """Return a new version 7 UUID without its dashes."""
-    noise = _noise()
-    stamp = time.time_ns() // 1_000_000
-    return f"{stamp:012x}7{noise[:3]}{_VARIANT[noise[3]]}{noise[4:19]}"
+    return f"{time.time_ns() // 1_000_000:012x}{_tail().replace('-', '')}"
 
 
 def uuid7_time(value: uuid.UUID) -> datetime:

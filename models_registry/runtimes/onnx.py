@@ -7,9 +7,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from models_registry.runtimes.base import (
     CannotRun,
+    FloatArray,
     Scores,
     scores_of_probabilities,
     scores_of_values,
@@ -90,6 +92,7 @@ class OnnxRuntime:
         self._session: Any = None
         self._lock = threading.Lock()
         self._outputs: list[str] = []
+        self._of_one: list[_OneRow] = []
 
     def _ready_session(self) -> Any:
         if self._session is None:
@@ -108,10 +111,49 @@ class OnnxRuntime:
     def predict(self, columns: Columns) -> Scores:
         """Return the answers for these rows."""
         session = self._ready_session()
-        (result,) = session.run(self._outputs, {_INPUT: self.preparation.apply(columns)})
-        numbers = np.asarray(result, dtype=np.float64)
+        rows = self.preparation.apply(columns)
+        if len(rows) == 1:
+            numbers = self._ask_for_one(session, rows)
+        else:
+            (result,) = session.run(self._outputs, {_INPUT: rows})
+            numbers = np.asarray(result, dtype=np.float64)
         if self._signature.task == "anomaly":
             return scores_of_values(-numbers.reshape(-1))  # high is what is usual
         if self._signature.task == "regression":
             return scores_of_values(numbers.reshape(-1))
         return scores_of_probabilities(self._signature, numbers)
+
+    def _ask_for_one(self, session: Any, rows: npt.NDArray[np.float32]) -> FloatArray:
+        try:
+            place = self._of_one.pop()  # one step for all threads
+        except IndexError:
+            (result,) = session.run(self._outputs, {_INPUT: rows})
+            self._of_one.append(_OneRow(session, rows, self._outputs[0], result))
+            return np.asarray(result, dtype=np.float64)
+        numbers = place.ask(rows)
+        self._of_one.append(place)
+        return numbers
+
+
+class _OneRow:
+    """Memory for one row and its answer, which a session reads and writes: making both anew costs as much as the model.
+
+    Used by one thread at a time.
+    """
+
+    def __init__(
+        self, session: Any, row: npt.NDArray[np.float32], output: str, answer: npt.NDArray[Any]
+    ) -> None:
+        self._row = np.array(row, order="C")
+        self._answer = np.array(answer, order="C")
+        self._run = session.run_with_iobinding
+        self._binding = session.io_binding()
+        self._binding.bind_cpu_input(_INPUT, self._row)
+        kind, shape, place = self._answer.dtype, self._answer.shape, self._answer.ctypes.data
+        self._binding.bind_output(output, "cpu", 0, kind, shape, place)
+
+    def ask(self, row: npt.NDArray[np.float32]) -> FloatArray:
+        """Return the answer to a row of shape (1, width)."""
+        self._row[...] = row
+        self._run(self._binding)
+        return self._answer.astype(np.float64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models_registry.runtimes.base import Runtime, Scores
+from models_registry.runtimes.base import Runtime, Scores, no_scores
 from models_registry.signatures import (
     Columns,
     Signature,
@@ -18,6 +18,8 @@ from models_registry.signatures import (
 
 #: Largest difference of a probability, or relative difference of a value, that counts as equal.
 TOLERANCE = 1e-5
+#: So many rows of each kind are asked for one by one, too.
+ASKED_SINGLY = 50
 _UNSEEN = "a category that nobody has seen"
 _ANOTHER_MOMENT = "1999-12-31T23:59:59Z"
 
@@ -136,8 +138,36 @@ def _rows(
 def agreements(
     reference: Runtime, candidate: Runtime, kinds: Mapping[str, Columns]
 ) -> dict[str, Agreement]:
-    """Compare two runtimes on each kind of rows; the candidate gets them through the wire."""
-    return {
-        kind: compare(reference.predict(rows), candidate.predict(through_the_wire(rows)))
-        for kind, rows in kinds.items()
-    }
+    """Compare two runtimes on each kind of rows; the candidate gets them through the wire.
+
+    It is asked for all of them together, and for the first ones singly: for one row a runtime may take another way.
+    """
+    found: dict[str, Agreement] = {}
+    for kind, rows in kinds.items():
+        expected, sent = reference.predict(rows), through_the_wire(rows)
+        together = compare(expected, candidate.predict(sent))
+        singly = compare(_first(expected, ASKED_SINGLY), ask_singly(candidate, sent))
+        found[kind] = Agreement(
+            together.rows,
+            max(together.largest_difference, singly.largest_difference),
+            max(together.label_mismatches, singly.label_mismatches),
+        )
+    return found
+
+
+def ask_singly(runtime: Runtime, rows: Columns, count: int = ASKED_SINGLY) -> Scores:
+    """Return the answers to the first rows, each asked for by itself."""
+    answers = [
+        runtime.predict(rows.take(slice(place, place + 1)))
+        for place in range(min(count, rows.row_count))
+    ]
+    if not answers:
+        return no_scores(rows.signature)
+    labels = [label for one in answers for label in one.labels]
+    parts = [one.probabilities for one in answers if one.probabilities is not None]
+    return Scores(labels, np.concatenate(parts) if parts else None)
+
+
+def _first(scores: Scores, count: int) -> Scores:
+    probabilities = scores.probabilities
+    return Scores(scores.labels[:count], None if probabilities is None else probabilities[:count])
