@@ -13,7 +13,7 @@ from accounts.policy import Permission
 from accounts.principals import Principal, anonymous_principal
 from core.errors import Invalid
 from serving.errors import EndpointUnknown
-from serving.protocols import Address
+from serving.protocols import Address, Codec
 from serving.routing import Routing, Traffic
 from serving.routing.routes import Route
 
@@ -36,6 +36,25 @@ class Admitted(NamedTuple):
     traffic: Traffic | None = None
     entity_key: str = ""
     chooses_by_column: bool = False
+
+
+class Asked(NamedTuple):
+    """What is known of a request before its body is read.
+
+    Attributes
+    ----------
+    content_type
+        In lower case and without spaces.
+    """
+
+    codec: Codec
+    content_type: str
+    admitted: Admitted
+
+
+#: What tells callers apart: path, ``Authorization``, ``Content-Type`` and ``Host`` as they were sent.
+Caller = tuple[str | None, str | None, str | None, str | None]
+Admissions = dict[Caller, Asked]
 
 
 def admit(

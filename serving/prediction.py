@@ -11,20 +11,23 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple, Protocol
 
+import orjson
+
 from accounts.policy import Permission
 from accounts.principals import Principal
 from core import tracing
 from core.clock import now
 from core.errors import DomainError, TooLarge
 from core.ids import uuid7_texts
-from models_registry.decisions import Ruling, rule_on
-from models_registry.runtimes import Scores
+from models_registry.decisions import rule_on
 from serving.admission import Admitted, key_of
 from serving.errors import TookTooLong
 from serving.failed_requests import note_failure
 from serving.limits import limits
 from serving.prediction_log import LoggedRequest, encode_request
 from serving.prediction_log.features import FeatureBlock
+from serving.prediction_log.records import encode_usual
+from serving.prediction_log.scores import write_scores
 from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload, exchange
 from serving.protocols.exchange import failure, read_rows, refusal, write_answer
 from serving.routing import Key, Route, Routing
@@ -74,7 +77,7 @@ class _Made(NamedTuple):
     payload: Payload
     decoded: Decoded
     labels: Sequence[Any]
-    prediction_ids: list[str]
+    prediction_ids: Sequence[str]
     is_logged: bool
 
 
@@ -125,49 +128,24 @@ def _make(
     if 0 < most.seconds < seconds:
         raise TookTooLong(f"The prediction took more than {most.seconds:g} seconds.", retry_after=1)
     ruling = rule_on(decoded.threshold, route.threshold, model.signature, scores)
-    prediction_ids = uuid7_texts(columns.row_count)
+    answered = Answered(
+        *(route.origin, scores, write_scores(scores), uuid7_texts(columns.row_count)),
+        *(ruling, why),
+    )
     is_logged = route.log_policy.takes()
     if is_logged:
-        log.append(
-            _record(
-                decoded,
-                scores,
-                ruling,
-                prediction_ids,
-                route=route,
-                principal=principal,
-                request_id=request_id,
-                entity_key=entity_key,
-                seconds=seconds,
-            )
-        )
+        log.append(_record(decoded, answered, route, principal, request_id, entity_key, seconds))
         if steps is not None:
             steps.end("predict: log")
-    payload = write_answer(
-        codec,
-        decoded,
-        Answered(
-            route.endpoint_name,
-            route.version_number,
-            route.described,
-            model.signature,
-            scores,
-            prediction_ids,
-            ruling,
-            why,
-        ),
-    )
+    payload = write_answer(codec, decoded, answered)
     if steps is not None:
         steps.end("predict: encode")
-    return _Made(payload, decoded, scores.labels, prediction_ids, is_logged)
+    return _Made(payload, decoded, scores.labels, answered.prediction_ids, is_logged)
 
 
 def _record(
     decoded: Decoded,
-    scores: Scores,
-    ruling: Ruling | None,
-    prediction_ids: Sequence[str],
-    *,
+    answered: Answered,
     route: Route,
     principal: Principal,
     request_id: str,
@@ -175,8 +153,19 @@ def _record(
     seconds: float,
 ) -> bytes:
     """Return what the log keeps of an answer."""
-    policy = route.log_policy
+    policy, ruling, written = route.log_policy, answered.ruling, answered.written
     instances, body = policy.kept(decoded.given, decoded.columns, decoded.body)
+    if body is not None and ruling is None and not (entity_key or route.group):
+        return encode_usual(
+            route.log_head,
+            request_id=request_id,
+            token_prefix=principal.token_prefix,
+            at_us=time.time_ns() // 1000,
+            latency_us=round(seconds * 1e6),
+            prediction_ids=answered.prediction_ids,
+            written=written,
+            body=body,
+        )
     return encode_request(
         LoggedRequest(
             project_id=route.project_id,
@@ -186,10 +175,12 @@ def _record(
             request_id=request_id,
             token_prefix=principal.token_prefix,
             at=now(),
-            prediction_ids=prediction_ids,
+            prediction_ids=answered.prediction_ids,
             instances=instances,
-            predictions=scores.labels,
-            probabilities=scores.probabilities,
+            predictions=orjson.Fragment(written.predictions),
+            probabilities=(
+                None if written.probabilities is None else orjson.Fragment(written.probabilities)
+            ),
             role=route.role,
             latency_us=round(seconds * 1e6),
             group=route.group,

@@ -115,13 +115,15 @@ def columns_from_records(signature: Signature, records: Sequence[Mapping[str, An
 def columns_from_read(signature: Signature, read: ReadBody) -> Columns | None:
     """Return what the signature's ``body_reader`` has read as columns; None when it must be looked at one by one."""
     texts, block = read.text, read.numeric
+    if signature.is_plain and are_below(block, LARGEST_EXACT):
+        return Columns(signature, block, (), read.row_count)
     if not _can_be_carried(signature, block):
         missing = np.isnan(block)  # null, in a column that may be null: JSON has no NaN
         if not missing.any() or not _can_be_carried(signature, np.where(missing, 0.0, block)):
             return None
     if texts and not _all_moments(signature, texts):
         return None
-    columns = _finish(signature, read.numeric, texts, read.row_count)
+    columns = _finish(signature, block, texts, read.row_count)
     return None if _is_to_refuse(columns) else columns
 
 

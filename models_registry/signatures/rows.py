@@ -25,6 +25,7 @@ _TYPES: Mapping[str, Any] = {"number": float, "integer": float, "boolean": bool,
 #: Counting in larger bodies is left to NumPy, which looks at many bytes at a time.
 _SHORT_BYTES = 4096
 _COLON = ord(":")
+_NOTHING: Mapping[str, Any] = {}
 
 
 class ReadBody(NamedTuple):
@@ -79,16 +80,20 @@ class BodyReader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         rows = found.rows
-        beside = {
+        # The parser keeps the last of two equal keys; then there are more colons than keys.
+        more = _colons(body) - 1 - len(rows) * self._colons_of_a_row
+        beside = self._found_beside(found) if more else _NOTHING
+        if more != len(beside):
+            return None
+        texts = tuple([pick(row) for row in rows] for pick in self._texts) if self._texts else ()
+        return ReadBody(self._block(rows), texts, len(rows), beside)
+
+    def _found_beside(self, found: Any) -> Mapping[str, Any]:
+        return {
             name: value
             for at, name in enumerate(self._beside)
             if (value := getattr(found, f"beside{at}")) is not msgspec.UNSET
         }
-        # The parser keeps the last of two equal keys; then there are more colons than keys.
-        if _colons(body) != 1 + len(beside) + len(rows) * self._colons_of_a_row:
-            return None
-        texts = tuple([pick(row) for row in rows] for pick in self._texts)
-        return ReadBody(self._block(rows), texts, len(rows), beside)
 
     def _block(self, rows: Sequence[Any]) -> npt.NDArray[np.float64]:
         if not self._width:

@@ -137,6 +137,11 @@ class Signature:
             if field.limits
         )
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all inputs are numbers without limits, none of them an integer."""
+        return not (self.text or self.integers or self.limited)
+
     def declared_by(self, schema: Schema) -> Signature:
         """Return the signature with what the edited schema of a dataset says about its inputs.
 

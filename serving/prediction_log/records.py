@@ -10,6 +10,7 @@ import orjson
 
 from serving.prediction_log.blocks import decode_block, encode_block, is_block
 from serving.prediction_log.features import FeatureBlock, instances_of
+from serving.prediction_log.scores import WrittenScores
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -68,6 +69,55 @@ class LoggedRequest(NamedTuple):
         """The instances as one mapping each."""
         given = instances_of(self.instances, self.body)
         return given.records() if isinstance(given, FeatureBlock) else given
+
+
+def record_head(
+    *, project_id: int, endpoint_id: int, deployment_id: int, model_version_id: int, role: str
+) -> bytes:
+    """Return how the records of what one deployment answers begin: in all of them alike."""
+    said = {
+        "project": project_id,
+        "endpoint": endpoint_id,
+        "deployment": deployment_id,
+        "version": model_version_id,
+        "role": role,
+    }
+    return orjson.dumps(said)[:-1]
+
+
+def encode_usual(
+    head: bytes,
+    *,
+    request_id: str,
+    token_prefix: str,
+    at_us: int,
+    latency_us: int,
+    prediction_ids: Sequence[str],
+    written: WrittenScores,
+    body: bytes,
+) -> bytes:
+    """Return the record of a request that has nothing but what all have, as :func:`encode_request` would.
+
+    Parameters
+    ----------
+    head
+        See :func:`record_head`.
+    at_us
+        When it was answered: microseconds since 1970, UTC.
+    body
+        The JSON object whose ``instances`` were answered.
+    """
+    said = {
+        "request": request_id,
+        "token": token_prefix,
+        "at": at_us,
+        "us": latency_us,
+        "ids": prediction_ids,
+    }
+    return b'%b,%b,"predictions":%b,"probabilities":%b,"body":%b}' % (
+        *(head, orjson.dumps(said)[1:-1]),
+        *(written.predictions, written.probabilities or b"null", body),
+    )
 
 
 def encode_request(request: LoggedRequest) -> bytes:

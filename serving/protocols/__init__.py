@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from serving.prediction_log.features import FeatureBlock
 from serving.protocols.addresses import MLFLOW, NATIVE, OPEN_INFERENCE, Address, scoring_address
-from serving.protocols.base import Answered, Codec, Decoded, Envelope, Explained, Payload
+from serving.protocols.base import Answered, Codec, Decoded, Envelope, Explained, Origin, Payload
 
 __all__ = [
     "MLFLOW",
@@ -21,6 +21,7 @@ __all__ = [
     "Envelope",
     "Explained",
     "FeatureBlock",
+    "Origin",
     "Payload",
     "scoring_address",
 ]

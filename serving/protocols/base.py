@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
@@ -13,6 +14,7 @@ from core.errors import Invalid, TooLarge
 from models_registry.decisions import Ruling
 from models_registry.signatures import BodyMalformed, Columns, Signature
 from serving.prediction_log.features import FeatureBlock, instances_of
+from serving.prediction_log.scores import WrittenScores
 
 if TYPE_CHECKING:
     from models_registry.explanations import Explanation
@@ -101,24 +103,49 @@ class Explained:
         return {"explanations": rows, "explained_by": self.facts}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Who gives answers.
+
+    Attributes
+    ----------
+    version_number
+        The number of the version within its registered model.
+    described
+        ``{"id", "model", "number"}`` of the version, as native answers say it.
+    """
+
+    endpoint_name: str
+    version_number: int
+    described: Mapping[str, Any]
+    signature: Signature
+
+    @cached_property
+    def classes_text(self) -> bytes:
+        """The classes in JSON, as a member of an object that has others before it."""
+        return b',"classes":' + orjson.dumps(self.signature.classes)
+
+    @cached_property
+    def described_text(self) -> bytes:
+        """The version and the endpoint in JSON, likewise."""
+        version, endpoint = orjson.dumps(dict(self.described)), orjson.dumps(self.endpoint_name)
+        return b',"model_version":' + version + b',"endpoint":' + endpoint
+
+
 class Answered(NamedTuple):
     """Answers, and who gave them.
 
     Attributes
     ----------
-    described
-        The JSON of ``{"id", "model", "number"}`` of the version, made once.
-    version_number
-        The number of the version within its registered model.
+    written
+        The scores in JSON.
     ruling
         The decisions, where they were asked for.
     """
 
-    endpoint_name: str
-    version_number: int
-    described: orjson.Fragment
-    signature: Signature
+    origin: Origin
     scores: Scores
+    written: WrittenScores
     prediction_ids: Sequence[str]
     ruling: Ruling | None = None
     explained: Explained | None = None

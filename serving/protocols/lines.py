@@ -130,7 +130,7 @@ class LineBatch:
             if why is not None:
                 one["explanation"] = why["explanations"][index]
                 one["explained_by"] = why["explained_by"]
-            one["model_version"] = answered.version_number
+            one["model_version"] = answered.origin.version_number
             one["prediction_id"] = answered.prediction_ids[index]
             self._done[place] = one
         return Payload(200, "application/x-ndjson", b"")

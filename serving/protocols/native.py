@@ -68,31 +68,35 @@ class Native:
 
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return predictions, probabilities, the version that answered, and an id for each prediction."""
-        scores = answered.scores
-        content: dict[str, Any] = {"predictions": scores.labels}
-        if scores.probabilities is not None:
-            content["probabilities"] = scores.probabilities
-            content["classes"] = answered.signature.classes
+        origin, written = answered.origin, answered.written
+        text = b'{"predictions":' + written.predictions
+        if written.probabilities is not None:
+            text += b',"probabilities":' + written.probabilities + origin.classes_text
         if answered.ruling is not None:
-            content["decisions"] = answered.ruling.decisions
-            content["threshold"] = answered.ruling.threshold
-        content["model_version"] = answered.described
-        content["endpoint"] = answered.endpoint_name
-        content["prediction_ids"] = answered.prediction_ids
+            text += _members(
+                decisions=answered.ruling.decisions, threshold=answered.ruling.threshold
+            )
+        ids = orjson.dumps(answered.prediction_ids)
+        text += origin.described_text + b',"prediction_ids":' + ids
         columns = decoded.columns
         if columns.unseen or columns.outside:
-            content["warnings"] = [
+            warnings = [
                 *_warnings(columns.unseen, "training did not see this category"),
                 *_warnings(columns.outside, "outside of the limits of the schema"),
             ]
+            text += _members(warnings=warnings)
         if answered.explained is not None:
-            content |= answered.explained.content()
-        body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-        return Payload(200, "application/json", body)
+            text += _members(**answered.explained.content())
+        return Payload(200, "application/json", text + b"}")
 
     def refusal(self, problem: Mapping[str, Any]) -> Payload:
         """Return the problem document as it is."""
         return Payload(problem["status"], "application/problem+json", orjson.dumps(problem))
+
+
+def _members(**content: Any) -> bytes:
+    """Return the members of an object that has others before them."""
+    return b"," + orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]
 
 
 def _warnings(places: Sequence[tuple[int, str]], detail: str) -> list[dict[str, str]]:

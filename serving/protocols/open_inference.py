@@ -128,8 +128,8 @@ class OpenInference:
                     one["parameters"] = {"content_type": "str"}
             described.append(one)
         content: dict[str, Any] = {
-            "model_name": answered.endpoint_name,
-            "model_version": str(answered.version_number),
+            "model_name": answered.origin.endpoint_name,
+            "model_version": str(answered.origin.version_number),
             "outputs": described,
         }
         if asked.id is not None:

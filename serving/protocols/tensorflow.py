@@ -103,7 +103,7 @@ class TensorFlow:
         if self._verb == "regress":
             content = {"results": scores.labels}
         elif self._verb == "classify":
-            names = [_text(label) for label in answered.signature.classes or ()]
+            names = [_text(label) for label in answered.origin.signature.classes or ()]
             assert scores.probabilities is not None
             content = {
                 "results": [

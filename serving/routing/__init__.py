@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from serving.routing.process import forget_routing, routing
 from serving.routing.routes import Route
-from serving.routing.state import Routing, forget_routing, routing
+from serving.routing.state import Routing
 from serving.routing.statistics import Key, Statistics
 from serving.routing.traffic import Traffic
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-import orjson
 
 from models_registry.decisions import usual_threshold
 from models_registry.loading import load_explainer, load_version
@@ -16,6 +17,8 @@ from models_registry.runtimes.uploaded import RowsNotComputed
 from models_registry.signatures import Columns, Signature
 from serving.models import Deployment, Endpoint
 from serving.prediction_log import KEEP_ALL, LogPolicy
+from serving.prediction_log.records import record_head
+from serving.protocols import Origin
 from serving.routing.batching import BatchedRuntime
 from serving.routing.explaining import Explaining
 from serving.selectors.log_policies import policy_of
@@ -50,13 +53,17 @@ class Route:
     is_open
         Whether it answers callers without a token, too.
     described
-        The JSON of ``{"id", "model", "number"}`` of the version, made once.
+        ``{"id", "model", "number"}`` of the version, as answers say it.
     group
         Name of the A/B group, for the log.
     log_policy
         What the log keeps.
     threshold
         The usual one for decisions; None where there is none.
+    origin
+        Who answers, as the dialects say it.
+    log_head
+        How the records of its answers begin.
     """
 
     project_id: int
@@ -70,17 +77,38 @@ class Route:
     model_version_id: int
     version_number: int
     model: LoadedModel
-    described: orjson.Fragment
+    described: Mapping[str, Any]
     group: str = ""
     log_policy: LogPolicy = KEEP_ALL
     threshold: float | None = None
+    origin: Origin = field(init=False, compare=False, repr=False)
+    log_head: bytes = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Write what all answers of the route have in common, once."""
+        origin = Origin(
+            self.endpoint_name, self.version_number, self.described, self.model.signature
+        )
+        head = record_head(
+            project_id=self.project_id,
+            endpoint_id=self.endpoint_id,
+            deployment_id=self.deployment_id,
+            model_version_id=self.model_version_id,
+            role=self.role,
+        )
+        object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "log_head", head)
 
 
 def route_of(deployment: Deployment, model: LoadedModel) -> Route:
     """Return the route of an active deployment (with endpoint, version and model loaded)."""
     version = deployment.model_version
     endpoint = deployment.endpoint
-    described = {"id": version.pk, "model": version.model.name, "number": version.number}
+    described: dict[str, Any] = {
+        "id": version.pk,
+        "model": version.model.name,
+        "number": version.number,
+    }
     if deployment.role in _STAND_INS:
         described["fallback"] = _STAND_INS[deployment.role]
     return Route(
@@ -95,7 +123,7 @@ def route_of(deployment: Deployment, model: LoadedModel) -> Route:
         model_version_id=version.pk,
         version_number=version.number,
         model=model,
-        described=orjson.Fragment(orjson.dumps(described)),
+        described=described,
         group=deployment.group,
         log_policy=policy_of(endpoint),
         threshold=usual_threshold(

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import orjson
 from django.conf import settings
 
 from accounts.selectors import principals_of_digests
@@ -88,6 +88,9 @@ class Routing:
         What was answered and refused.
     shadows
         What answers once more, for the log only.
+    admissions
+        For those who admit: what they found out since routes and tokens were looked at last, to be asked before
+        they find it out again. None where each request is looked at anew.
     """
 
     def __init__(self, *, tick_seconds: float, models: LoadedModels | None = None) -> None:
@@ -105,6 +108,7 @@ class Routing:
         )
         self.statistics = Statistics()
         self.shadows = Shadows(self.log.append, self.statistics, has_thread=bool(tick_seconds))
+        self.admissions: dict[Any, Any] | None = None
         self._minutes = MinuteCounter(self.statistics)
         self._tick_seconds = tick_seconds
         self._models = LoadedModels() if models is None else models
@@ -196,7 +200,7 @@ class Routing:
             model_version_id=found.pk,
             version_number=found.number,
             model=model,
-            described=orjson.Fragment(orjson.dumps(described)),
+            described=described,
             threshold=usual_threshold(
                 model.signature, found.decision, of_endpoint=own_threshold(usual.endpoint_id)
             ),
@@ -269,6 +273,7 @@ class Routing:
         """Learn what has changed; reads only."""
         self.tokens.check_again()
         self._look_at_routes()
+        self._forget_admissions()
         self._models.forget()
         if self._next_to_load() or endpoints_behind_their_champion().exists():
             self._upkeep.ring()
@@ -317,6 +322,11 @@ class Routing:
             for traffic in table.values()
             if traffic.usual.is_open
         }
+        self._forget_admissions()
+
+    def _forget_admissions(self) -> None:
+        """Begin a new memory: whoever still fills the old one does so in vain."""
+        self.admissions = {} if self._upkeep.is_running else None
 
     def _work(self) -> None:
         """Let endpoints follow their champion, and load what waits."""
@@ -359,26 +369,3 @@ class Routing:
             self._work()
         elif not self._upkeep.is_running:
             self._upkeep.start(first=self._look_at_routes)
-
-
-_routing: Routing | None = None
-_making = threading.Lock()
-
-
-def routing() -> Routing:
-    """Return the state of this process, made with the first request."""
-    global _routing
-    if _routing is None:
-        with _making:
-            if _routing is None:
-                _routing = Routing(tick_seconds=settings.ROUTING_TICK_SECONDS)
-    return _routing
-
-
-def forget_routing() -> None:
-    """Close the state of this process; the next request makes a new one."""
-    global _routing
-    with _making:
-        if _routing is not None:
-            _routing.close()
-        _routing = None

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from core.errors import NotFound
 from core.ids import uuid7_texts
 from models_registry.decisions import rule_on
 from models_registry.runtimes import Runtime
 from models_registry.signatures import Signature
-from serving.protocols import Answered, Codec, Envelope, Payload
+from serving.prediction_log.scores import write_scores
+from serving.protocols import Answered, Codec, Envelope, Origin, Payload
 from serving.protocols.exchange import read_rows, write_answer
 
 
@@ -78,11 +77,9 @@ class StandaloneModel:
         )
         scores = self.runtime.predict(decoded.columns)
         answered = Answered(
-            endpoint_name=self.name,
-            version_number=self.version_number,
-            described=orjson.Fragment(orjson.dumps(dict(self.described))),
-            signature=self.signature,
+            origin=Origin(self.name, self.version_number, self.described, self.signature),
             scores=scores,
+            written=write_scores(scores),
             prediction_ids=uuid7_texts(decoded.columns.row_count),
             ruling=rule_on(decoded.threshold, self.threshold, self.signature, scores),
         )

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import numpy as np
-import orjson
 from hypothesis import strategies as st
 
 from models_registry.runtimes import Scores
 from models_registry.signatures import Columns, Field, Signature
-from serving.protocols import Answered, Codec, Envelope, Payload
+from serving.prediction_log.scores import write_scores
+from serving.protocols import Answered, Codec, Envelope, Origin, Payload
 from serving.protocols.tensorflow import TensorFlow
 
 PREDICT, CLASSIFY, REGRESS = TensorFlow("predict"), TensorFlow("classify"), TensorFlow("regress")
@@ -62,14 +62,13 @@ def ask(
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     decoded = codec.decode(Envelope(content, content_type, json_bytes), signature, most_rows=10)
     assert len(decoded.instances) == decoded.columns.row_count
+    scores = scores_of(decoded.columns)
     return codec.encode(
         decoded,
         Answered(
-            endpoint_name="churn",
-            version_number=7,
-            described=orjson.Fragment(b'{"id":1,"model":"m","number":7}'),
-            signature=signature,
-            scores=scores_of(decoded.columns),
+            origin=Origin("churn", 7, {"id": 1, "model": "m", "number": 7}, signature),
+            scores=scores,
+            written=write_scores(scores),
             prediction_ids=[f"id-{row}" for row in range(decoded.columns.row_count)],
         ),
     )

@@ -220,7 +220,7 @@ def test_a_failure_of_ours_is_told_without_its_cause(
     def broken(*args: object, **options: object) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr(prediction, "encode_request", broken)
+    monkeypatch.setattr(prediction, "encode_usual", broken)
     answer = answered(secret_of(api()), GOOD)
     assert answer.status == 500
     assert b"a secret" not in answer.body

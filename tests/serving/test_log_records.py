@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models_registry.runtimes import Scores
 from models_registry.signatures import Field, Signature, columns_from_records
 from serving.prediction_log import (
     KEEP_ALL,
@@ -22,6 +23,8 @@ from serving.prediction_log import (
     scan_frames,
 )
 from serving.prediction_log.features import FeatureBlock
+from serving.prediction_log.records import encode_usual, record_head
+from serving.prediction_log.scores import write_scores
 from tests.serving.samples import logged_request
 
 #: No noise of a test begins a frame by chance.
@@ -76,6 +79,54 @@ def test_a_body_is_kept_as_it_came_and_read_as_its_instances() -> None:
     payload = encode_request(record)
     assert body in payload
     assert decode_request(payload) == record._replace(body=None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    at_us=st.integers(1_500_000_000_000_000, 4_000_000_000_000_000),
+    instances=st.lists(st.dictionaries(st.text(), scalars, max_size=4), min_size=1, max_size=4),
+    request_id=st.text(),
+    role=st.text(),
+    is_classifier=st.booleans(),
+)
+def test_a_usual_record_is_read_like_any_other(
+    at_us: int,
+    instances: list[dict[str, Any]],
+    request_id: str,
+    role: str,
+    is_classifier: bool,
+) -> None:
+    rows = len(instances)
+    scores = Scores([f"é{row}" for row in range(rows)], None)
+    if is_classifier:
+        scores = scores._replace(probabilities=np.linspace(0, 1, 2 * rows).reshape(rows, 2))
+    ids = [f"id-{row}" for row in range(rows)]
+    head = record_head(project_id=1, endpoint_id=2, deployment_id=3, model_version_id=4, role=role)
+    payload = encode_usual(
+        head,
+        request_id=request_id,
+        token_prefix="mls_x",
+        at_us=at_us,
+        latency_us=9,
+        prediction_ids=ids,
+        written=write_scores(scores),
+        body=orjson.dumps({"instances": instances}),
+    )
+    assert decode_request(payload) == LoggedRequest(
+        project_id=1,
+        endpoint_id=2,
+        deployment_id=3,
+        model_version_id=4,
+        request_id=request_id,
+        token_prefix="mls_x",
+        at=datetime.fromtimestamp(at_us // 10**6, UTC).replace(microsecond=at_us % 10**6),
+        prediction_ids=ids,
+        instances=instances,
+        predictions=scores.labels,
+        probabilities=None if scores.probabilities is None else scores.probabilities.tolist(),
+        role=role,
+        latency_us=9,
+    )
 
 
 def test_probabilities_may_be_an_array() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +66,7 @@ def route(estimator: str = "logistic", kind: Kind = "binary") -> Route:
         model_version_id=5,
         version_number=2,
         model=in_memory(estimator, kind),
-        described=orjson.Fragment(b'{"id":5,"model":"churn","number":2}'),
+        described={"id": 5, "model": "churn", "number": 2},
     )
 
 
