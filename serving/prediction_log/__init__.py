@@ -10,7 +10,8 @@ from __future__ import annotations
 from serving.prediction_log.failures import FailedRequest, decode_failure, encode_failure
 from serving.prediction_log.frames import Scan, encode_frame, scan_frames
 from serving.prediction_log.policy import KEEP_ALL, LogPolicy
-from serving.prediction_log.records import LoggedRequest, decode_request, encode_request
+from serving.prediction_log.reading import Record, decode_request, read_record
+from serving.prediction_log.records import LoggedRequest, encode_request
 from serving.prediction_log.segments import (
     Backlog,
     Segment,
@@ -29,6 +30,7 @@ __all__ = [
     "LogPolicy",
     "LogUnwritable",
     "LoggedRequest",
+    "Record",
     "Scan",
     "Segment",
     "SegmentWriter",
@@ -40,6 +42,7 @@ __all__ = [
     "encode_failure",
     "encode_frame",
     "encode_request",
+    "read_record",
     "scan_frames",
     "unshipped_files",
     "writer_folders",

@@ -43,6 +43,24 @@ def encode_block(head: Mapping[str, Any], features: FeatureBlock) -> bytes:
     return b"".join((_MARK, _LENGTH.pack(len(said)), said, *parts))
 
 
+def head_of(payload: bytes) -> bytes:
+    """Return the head of a record: a JSON object whose ``columns`` say where the values are.
+
+    Raises
+    ------
+    ValueError
+        The payload is damaged.
+    """
+    return payload[len(_MARK) + _LENGTH.size : _head_end(payload)]
+
+
+def _head_end(payload: bytes) -> int:
+    if len(payload) < len(_MARK) + _LENGTH.size:
+        raise ValueError("the record ends too early")
+    (length,) = _LENGTH.unpack_from(payload, len(_MARK))
+    return len(_MARK) + _LENGTH.size + int(length)
+
+
 def decode_block(payload: bytes) -> dict[str, Any]:
     """Return the head with the features' columns as lists; NaN is None.
 
@@ -51,11 +69,8 @@ def decode_block(payload: bytes) -> dict[str, Any]:
     ValueError, KeyError, TypeError
         The payload is damaged.
     """
-    if len(payload) < len(_MARK) + _LENGTH.size:
-        raise ValueError("the record ends too early")
-    (length,) = _LENGTH.unpack_from(payload, len(_MARK))
-    begin = len(_MARK) + _LENGTH.size + length
-    value: dict[str, Any] = orjson.loads(payload[len(_MARK) + _LENGTH.size : begin])
+    begin = _head_end(payload)
+    value: dict[str, Any] = orjson.loads(head_of(payload))
     rows = len(value["ids"])
     for name, column in value[_COLUMNS].items():
         if isinstance(column, dict):

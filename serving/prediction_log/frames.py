@@ -41,9 +41,11 @@ def encode_frame(payload: bytes) -> bytes:
 def scan_frames(data: bytes) -> Scan:
     """Return the payloads of all intact frames; what lies between them is counted, not an error."""
     payloads: list[bytes] = []
+    position = _read_sequence(data, payloads)
+    if position == len(data):
+        return Scan(payloads)
     damaged = 0
-    position = 0
-    end_of_last = 0
+    end_of_last = position
     while (start := data.find(MAGIC, position)) >= 0:
         payload = _payload_at(data, start)
         if payload is None:
@@ -56,6 +58,21 @@ def scan_frames(data: bytes) -> Scan:
     if _is_torn(tail):
         return Scan(payloads, damaged, len(tail))
     return Scan(payloads, damaged + len(tail), 0)
+
+
+def _read_sequence(data: bytes, payloads: list[bytes]) -> int:
+    """Take in frames as long as each begins where the one before ends; return where the last of them ends."""
+    unpack, checksum_of, size = _HEADER.unpack_from, zlib.crc32, len(data)
+    position = 0
+    while position + _HEADER.size <= size:
+        magic, length, checksum = unpack(data, position)
+        begin = position + _HEADER.size
+        payload = data[begin : begin + length]
+        if magic != MAGIC or len(payload) != length or checksum_of(payload) != checksum:
+            break
+        payloads.append(payload)
+        position = begin + length
+    return position
 
 
 def _is_torn(tail: bytes) -> bool:

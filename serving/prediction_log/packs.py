@@ -15,11 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 
 from serving.prediction_log.failures import FailedRequest, decode_failure
 from serving.prediction_log.frames import scan_frames
-from serving.prediction_log.records import LoggedRequest, decode_request, encode_request
+from serving.prediction_log.reading import Record, read_record
 from serving.prediction_log.segments import Segment
 from serving.prediction_log.table import FAILURE_SCHEMA, SCHEMA, failure_rows, rows_of
 
@@ -97,20 +98,22 @@ class PackReader:
 
     def read(self, segments: Sequence[Segment]) -> Iterator[Pack]:
         """Read a writer's segments in their order."""
+        for taken in self._groups(segments):
+            with _uncollected():
+                pack = self._pack(taken)
+            yield pack
+
+    def _groups(self, segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
         taken: list[Segment] = []
         size = 0
         for segment in segments:
             taken.append(segment)
             size += segment.path.stat().st_size
             if size >= self._pack_bytes:
-                with _uncollected():
-                    pack = self._pack(taken)
-                yield pack
+                yield taken
                 taken, size = [], 0
         if taken:
-            with _uncollected():
-                pack = self._pack(taken)
-            yield pack
+            yield taken
 
     def _pack(self, segments: Sequence[Segment]) -> Pack:
         tables: dict[int, list[tuple[int, pa.Table]]] = {}
@@ -127,7 +130,7 @@ class PackReader:
         self, segment: Segment, failed: dict[int, list[FailedRequest]]
     ) -> Iterator[tuple[int, pa.Table]]:
         scan = scan_frames(segment.path.read_bytes())
-        by_project: dict[int, list[LoggedRequest]] = {}
+        by_project: dict[int, list[Record]] = {}
         unreadable = scan.damaged_bytes
         for payload in scan.payloads:
             failure = decode_failure(payload)
@@ -135,7 +138,7 @@ class PackReader:
                 failed.setdefault(failure.project_id, []).append(failure)
                 continue
             try:
-                request = decode_request(payload)
+                request = read_record(payload)
             except ValueError:
                 unreadable += len(payload)
             else:
@@ -180,15 +183,15 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _rows_of_those_that_fit(requests: Sequence[LoggedRequest]) -> tuple[pa.Table, int]:
+def _rows_of_those_that_fit(records: Sequence[Record]) -> tuple[pa.Table, int]:
     """Return the rows of all requests that the schema takes, and how many bytes it does not take."""
     with contextlib.suppress(*_DOES_NOT_FIT):
-        return rows_of(requests), 0
+        return rows_of(records), 0
     tables = [SCHEMA.empty_table()]
     refused = 0
-    for request in requests:
+    for record in records:
         try:
-            tables.append(rows_of([request]))
+            tables.append(rows_of([record]))
         except _DOES_NOT_FIT:
-            refused += len(encode_request(request))
+            refused += len(msgspec.json.encode(record))
     return pa.concat_tables(tables), refused

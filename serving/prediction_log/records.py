@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 
-from serving.prediction_log.blocks import decode_block, encode_block, is_block
+from serving.prediction_log.blocks import encode_block
 from serving.prediction_log.features import FeatureBlock, instances_of
 from serving.prediction_log.scores import WrittenScores
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LoggedRequest(NamedTuple):
@@ -151,67 +149,3 @@ def encode_request(request: LoggedRequest) -> bytes:
     else:
         written["instances"] = request.instances
     return orjson.dumps(written, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _instances(value: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the instances of a record, in whichever of the three ways they were written."""
-    if "body" in value:
-        value = value["body"]
-    if "instances" in value:
-        found = value["instances"]
-        if not isinstance(found, list):
-            raise ValueError("the instances are no list")
-        return found
-    columns = value["columns"]
-    return FeatureBlock(list(columns), list(columns.values())).records()
-
-
-def decode_request(payload: bytes) -> LoggedRequest:
-    """Return the record that :func:`encode_request` wrote.
-
-    Raises
-    ------
-    ValueError
-        The payload is not such a record.
-    """
-    try:
-        value = decode_block(payload) if is_block(payload) else orjson.loads(payload)
-        micros = int(value["at"])
-        request = LoggedRequest(
-            project_id=value["project"],
-            endpoint_id=value["endpoint"],
-            deployment_id=value["deployment"],
-            model_version_id=value["version"],
-            request_id=value["request"],
-            token_prefix=value["token"],
-            at=_EPOCH + timedelta(microseconds=micros),
-            prediction_ids=value["ids"],
-            instances=_instances(value),
-            predictions=value["predictions"],
-            probabilities=value["probabilities"],
-            role=value["role"],
-            latency_us=value["us"],
-            group=value.get("group", ""),
-            entity_key=value.get("entity", ""),
-            answered_ids=value.get("answered"),
-            decisions=value.get("decisions"),
-            threshold=value.get("threshold"),
-        )
-        lengths = {
-            len(column)
-            for column in (
-                request.prediction_ids,
-                request.records,
-                request.predictions,
-                *([] if request.probabilities is None else [request.probabilities]),
-                *([] if request.answered_ids is None else [request.answered_ids]),
-                *([] if request.decisions is None else [request.decisions]),
-            )
-        }
-    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-        raise ValueError(f"not a logged request: {error!r}") from error
-    if type(request.project_id) is not int or len(lengths) != 1:
-        raise ValueError(
-            "not a logged request: no project, or parts with different numbers of rows"
-        )
-    return request

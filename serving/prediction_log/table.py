@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from itertools import chain, repeat
+from typing import Any
 
-import orjson
+import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from serving.prediction_log.failures import FailedRequest
-from serving.prediction_log.records import LoggedRequest
+from serving.prediction_log.reading import Record
 
 SCHEMA = pa.schema(
     [
@@ -50,38 +55,82 @@ FAILURE_SCHEMA = pa.schema(
 PARTITION_BY = ("day",)
 #: Few enough that finding one row reads little, by the smallest and largest id and moment of each row group.
 ROW_GROUP_ROWS = 16_384
+_DAY_US = 86_400_000_000
+_FIRST_DAY = date(1970, 1, 1)
 
 
-def rows_of(requests: Sequence[LoggedRequest]) -> pa.Table:
-    """Return the requests as rows; features, prediction and decision are JSON texts."""
-    rows = [
-        (
-            prediction_id,
-            request.request_id,
-            request.at,
-            request.at.date().isoformat(),
-            request.endpoint_id,
-            request.deployment_id,
-            request.model_version_id,
-            request.role,
-            request.token_prefix,
-            orjson.dumps(records[index]).decode(),
-            orjson.dumps(request.predictions[index]).decode(),
-            None if request.probabilities is None else list(request.probabilities[index]),
-            request.latency_us,
-            request.group or None,
-            request.entity_key or None,
-            None if request.answered_ids is None else request.answered_ids[index],
-            None if request.decisions is None else orjson.dumps(request.decisions[index]).decode(),
-            request.threshold,
+def rows_of(records: Sequence[Record]) -> pa.Table:
+    """Return the requests as rows; features, prediction and decision are JSON texts.
+
+    Raises
+    ------
+    ArrowException, TypeError, ValueError, OverflowError
+        A value is none of its column's.
+    """
+    counts = np.fromiter((len(one.prediction_ids) for one in records), np.int64, len(records))
+    of_requests = {
+        "request_id": _strings([one.request_id for one in records]),
+        "at": pa.array([one.at_us for one in records], SCHEMA.field("at").type),
+        "day": _days([one.at_us for one in records]),
+        "endpoint_id": pa.array([one.endpoint_id for one in records], pa.int64()),
+        "deployment_id": pa.array([one.deployment_id for one in records], pa.int64()),
+        "model_version_id": pa.array([one.model_version_id for one in records], pa.int64()),
+        "role": _strings([one.role for one in records]),
+        "token_prefix": _strings([one.token_prefix for one in records]),
+        "latency_us": pa.array([one.latency_us for one in records], pa.int64()),
+        "group": _strings([one.group or None for one in records]),
+        "entity_key": _strings([one.entity_key or None for one in records]),
+        "threshold": pa.array([one.threshold for one in records], pa.float64()),
+    }
+    if (counts != 1).any():
+        places = pa.array(np.repeat(np.arange(len(records)), counts))
+        of_requests = {name: column.take(places) for name, column in of_requests.items()}
+    columns = of_requests | {
+        "prediction_id": _strings(list(chain.from_iterable(one.prediction_ids for one in records))),
+        "features": _texts(chain.from_iterable(one.texts for one in records)),
+        "prediction": _texts(chain.from_iterable(one.predictions for one in records)),
+        "probabilities": _lists(_of_rows([one.probabilities for one in records], counts)),
+        "answered_id": _strings(_of_rows([one.answered_ids for one in records], counts)),
+        "decision": _texts(_of_rows([one.decisions for one in records], counts)),
+    }
+    return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def _of_rows(parts: Sequence[Sequence[Any] | None], counts: npt.NDArray[np.int64]) -> list[Any]:
+    """Return a value for each row, None for those of requests that have none."""
+    if not any(part is not None for part in parts):
+        return [None] * int(counts.sum())
+    return list(
+        chain.from_iterable(
+            repeat(None, count) if part is None else part
+            for part, count in zip(parts, counts.tolist(), strict=True)
         )
-        for request in requests
-        for records in [request.records]
-        for index, prediction_id in enumerate(request.prediction_ids)
-    ]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(SCHEMA)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    )
+
+
+def _strings(values: Sequence[str | None]) -> pa.Array:
+    return pa.array(values, pa.string())
+
+
+def _texts(values: Iterable[msgspec.Raw | None]) -> pa.Array:
+    return pa.array([None if text is None else bytes(text) for text in values], pa.string())
+
+
+def _lists(values: Sequence[Sequence[float | None] | None]) -> pa.Array:
+    """Return lists of numbers; taken apart first, they are read in half the time."""
+    lengths = np.fromiter((0 if one is None else len(one) for one in values), np.int64, len(values))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    flat = pa.array(list(chain.from_iterable(one for one in values if one)), pa.float64())
+    absent = np.fromiter((one is None for one in values), bool, len(values))
+    return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=pa.array(absent))
+
+
+def _days(moments_us: Sequence[int]) -> pa.Array:
+    """Return the dates of moments (microseconds since 1970), in UTC, as texts."""
+    numbers = np.array(moments_us, np.int64) // _DAY_US
+    different, places = np.unique(numbers, return_inverse=True)
+    texts = [(_FIRST_DAY + timedelta(days=number)).isoformat() for number in different.tolist()]
+    return _strings(texts).take(pa.array(places))
 
 
 def failure_rows(failures: Sequence[FailedRequest]) -> pa.Table:

@@ -21,7 +21,8 @@ from django.conf import settings
 from core.clock import now
 from core.ids import uuid7_time
 from datasets import lake
-from serving.prediction_log import LoggedRequest, decode_request, scan_frames, unshipped_files
+from serving.prediction_log import Record, read_record, scan_frames, unshipped_files
+from serving.prediction_log.reading import value_of
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class PredictionRecord:
     token_prefix: str
     features: Mapping[str, Any]
     prediction: Any
-    probabilities: Sequence[float] | None
+    probabilities: Sequence[float | None] | None
     group: str = ""
     entity_key: str = ""
     decision: Any = None
@@ -156,12 +157,12 @@ def _find_in_segments(
             break
         data = _read(path)
         looked_through += len(data)
-        for request in _requests_in(data):
-            if request.project_id != project_id:
+        for record in _records_in(data):
+            if record.project_id != project_id:
                 continue
-            for index, text in enumerate(request.prediction_ids):
+            for index, text in enumerate(record.prediction_ids):
                 if text in wanted:
-                    found[wanted[text]] = _record_of(request, index)
+                    found[wanted[text]] = _prediction_of(record, index)
     return found
 
 
@@ -172,29 +173,29 @@ def _read(path: Path) -> bytes:
     return b""
 
 
-def _requests_in(data: bytes) -> Iterator[LoggedRequest]:
+def _records_in(data: bytes) -> Iterator[Record]:
     for payload in scan_frames(data).payloads:
         with contextlib.suppress(ValueError):  # the shipper tells of it
-            yield decode_request(payload)
+            yield read_record(payload)
 
 
-def _record_of(request: LoggedRequest, index: int) -> PredictionRecord:
+def _prediction_of(record: Record, index: int) -> PredictionRecord:
     return PredictionRecord(
-        prediction_id=UUID(request.prediction_ids[index]),
-        request_id=request.request_id,
-        at=request.at,
-        endpoint_id=request.endpoint_id,
-        deployment_id=request.deployment_id,
-        model_version_id=request.model_version_id,
-        role=request.role,
-        token_prefix=request.token_prefix,
-        features=request.records[index],
-        prediction=request.predictions[index],
-        probabilities=None if request.probabilities is None else request.probabilities[index],
-        group=request.group,
-        entity_key=request.entity_key,
-        decision=None if request.decisions is None else request.decisions[index],
-        threshold=request.threshold,
+        prediction_id=UUID(record.prediction_ids[index]),
+        request_id=record.request_id,
+        at=record.at,
+        endpoint_id=record.endpoint_id,
+        deployment_id=record.deployment_id,
+        model_version_id=record.model_version_id,
+        role=record.role,
+        token_prefix=record.token_prefix,
+        features=value_of(record.texts[index]),
+        prediction=value_of(record.predictions[index]),
+        probabilities=None if record.probabilities is None else record.probabilities[index],
+        group=record.group or "",
+        entity_key=record.entity_key or "",
+        decision=None if record.decisions is None else value_of(record.decisions[index]),
+        threshold=record.threshold,
     )
 
 

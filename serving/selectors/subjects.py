@@ -7,6 +7,7 @@ column is another one than the subject's, its entity keys name something else: a
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,9 +23,9 @@ from datasets import lake
 from datasets.erasure import Subject
 from serving.models import Endpoint
 from serving.prediction_log import (
-    LoggedRequest,
     LogPolicy,
-    decode_request,
+    Record,
+    read_record,
     scan_frames,
     unshipped_files,
 )
@@ -92,8 +93,7 @@ def is_subjects(rows: pa.Table, subject: Subject) -> pa.Array:
     keys = rows["entity_key"].to_pylist() if "entity_key" in rows.column_names else None
     return pa.array(
         [
-            seen.is_about(endpoint_id, entity_key or "")
-            or (maybe and seen.is_in(orjson.loads(text)))
+            seen.is_about(endpoint_id, entity_key or "") or (maybe and seen.is_in(text))
             for maybe, text, endpoint_id, entity_key in zip(
                 may_be.to_pylist(),
                 texts.to_pylist(),
@@ -140,20 +140,31 @@ class _Recognition:
     def is_about(self, endpoint_id: int, entity_key: str) -> bool:
         return entity_key == self.subject.value and endpoint_id not in self.of_others
 
-    def is_in(self, features: Mapping[str, Any]) -> bool:
+    def is_in(self, text: str) -> bool:
+        """Whether an instance names the subject: also in one of several values that its text gives to a name."""
+        features = orjson.loads(text)
+        if self._names(features):
+            return True
+        # Each pair of the object has a colon; where there are more, a name may be there twice.
+        if text.count(":") <= len(features):
+            return False
+        pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
+        return any(self._names({name: value}) for name, value in pairs)
+
+    def _names(self, features: Mapping[str, Any]) -> bool:
         return self.subject.is_in(features) or any(
             features[name] in self.hashes
             for name in self.subject.names
             if isinstance(features.get(name), str)
         )
 
-    def ids_in(self, request: LoggedRequest) -> Iterator[str]:
+    def ids_in(self, record: Record) -> Iterator[str]:
         """Yield the predictions of a logged request that are about the subject."""
-        if request.project_id != self.subject.project_id:
+        if record.project_id != self.subject.project_id:
             return
-        is_whole = self.is_about(request.endpoint_id, request.entity_key)
-        for prediction_id, instance in zip(request.prediction_ids, request.records, strict=True):
-            if is_whole or self.is_in(instance):
+        is_whole = self.is_about(record.endpoint_id, record.entity_key or "")
+        for prediction_id, text in zip(record.prediction_ids, record.texts, strict=True):
+            if is_whole or self.is_in(bytes(text).decode()):
                 yield prediction_id
 
 
@@ -166,7 +177,7 @@ def _spellings(value: str) -> list[str | int | float]:
     return found
 
 
-def requests_in(path: Path) -> Iterator[LoggedRequest]:
+def records_in(path: Path) -> Iterator[Record]:
     """Yield the readable requests of a segment, under the name that it has by now."""
     for name in (path, path.with_suffix(".closed")):
         try:
@@ -175,7 +186,7 @@ def requests_in(path: Path) -> Iterator[LoggedRequest]:
             continue
         for payload in scan_frames(data).payloads:
             try:
-                yield decode_request(payload)
+                yield read_record(payload)
             except ValueError:  # the shipper tells of it, and keeps the segment in the quarantine
                 continue
         return
@@ -187,7 +198,7 @@ def segments_with(subject: Subject) -> list[Path]:
     return [
         path
         for path in unshipped_files(root, start=_ALL_TIME[0], end=_ALL_TIME[1])
-        if any(any(seen.ids_in(request)) for request in requests_in(path))
+        if any(any(seen.ids_in(record)) for record in records_in(path))
     ]
 
 
@@ -206,9 +217,9 @@ def quarantined_with(subject: Subject) -> list[Path]:
 def _in_segments(subject: Subject) -> Iterator[tuple[str, int]]:
     root, seen = Path(settings.PREDICTION_LOG_ROOT), _Recognition.of(subject)
     for path in unshipped_files(root, start=_ALL_TIME[0], end=_ALL_TIME[1]):
-        for request in requests_in(path):
-            for prediction_id in seen.ids_in(request):
-                yield prediction_id, request.endpoint_id
+        for record in records_in(path):
+            for prediction_id in seen.ids_in(record):
+                yield prediction_id, record.endpoint_id
 
 
 def _is_number(text: str) -> bool:

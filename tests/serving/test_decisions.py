@@ -20,6 +20,7 @@ from serving import services
 from serving.execution.shipping import Shipper
 from serving.models import Endpoint
 from serving.prediction import answer
+from serving.prediction_log import encode_request, read_record
 from serving.prediction_log.table import rows_of
 from serving.protocols import Envelope
 from serving.protocols.mlflow_scoring import MlflowScoring
@@ -41,7 +42,7 @@ def test_a_decision_is_given_and_logged_where_it_is_asked_for() -> None:
     assert (low["decisions"], low["threshold"]) == (["yes"], 0.0)
     assert (high["decisions"], high["threshold"]) == (["no"], 1.0)
     assert low["predictions"] == high["predictions"] == plain["predictions"][:1]
-    rows = rows_of(log.records).to_pylist()
+    rows = rows_of([read_record(encode_request(one)) for one in log.records]).to_pylist()
     assert [row["decision"] for row in rows] == [None, None, '"yes"', '"no"']
     assert [row["threshold"] for row in rows] == [None, None, 0.0, 1.0]
 

@@ -19,7 +19,7 @@ from datasets import lake
 from monitoring.models import GroundTruth
 from serving.execution.shipping import Shipper
 from serving.models import Endpoint
-from serving.prediction_log import LoggedRequest
+from serving.prediction_log import LoggedRequest, encode_request, read_record
 from serving.prediction_log.table import PARTITION_BY, SCHEMA, rows_of
 from serving.routing import routing
 from serving.selectors.predictions import log_path
@@ -50,7 +50,7 @@ def fill(project_id: int, count: int, *, files: int = 3) -> list[str]:
         for place in range(count)
     ]
     for number in range(files):
-        rows = rows_of(requests[number::files])
+        rows = rows_of([read_record(encode_request(one)) for one in requests[number::files]])
         lake.append(
             log_path(project_id), rows, transaction=("t", number + 1), partition_by=PARTITION_BY
         )
