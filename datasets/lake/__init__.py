@@ -4,6 +4,7 @@ Nothing here may be *used* before a process has forked (the engine behind ``delt
 survive it); importing is harmless, because the engine is imported where it is called.
 """
 
+from datasets.lake.appending import append, compact
 from datasets.lake.erasing import key_files, pinned_files, purge, rewrite_partition
 from datasets.lake.feed import ROW_COLUMN
 from datasets.lake.quarantine import SOURCE_KEY as QUARANTINE_KEY
@@ -18,8 +19,6 @@ from datasets.lake.quarantine import (
 from datasets.lake.stretches import Stretches
 from datasets.lake.tables import (
     add_columns,
-    append,
-    compact,
     delete_rows,
     ensure_table,
     open_table,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets.lake.appending import append
 from datasets.lake.erasing import purge, replace_rows
-from datasets.lake.tables import append, read_window, table_path
+from datasets.lake.tables import read_window, table_path
 
 if TYPE_CHECKING:
     from datasets.formats import BadRow

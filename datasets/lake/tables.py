@@ -1,9 +1,9 @@
-"""Delta tables in general: open, append once, scan a window."""
+"""Delta tables in general: open, create, scan a window."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from django.conf import settings
@@ -12,15 +12,9 @@ from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable
 from datasets.lake.object_storage import is_object, storage_options
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable, WriterProperties
+    from deltalake import DeltaTable
 
-_Compression = tuple[Literal["SNAPPY", "ZSTD"], int | None]
-
-#: What is appended will be put together with others; what was put together stays.
-_QUICK: _Compression = ("SNAPPY", None)
-_SMALL: _Compression = ("ZSTD", 4)
 _ATTEMPTS = 8
-_KEEP_HOURS = 7 * 24
 
 
 def table_path(*parts: str) -> str:
@@ -97,65 +91,6 @@ def ensure_table(
         return created
 
 
-def append(
-    path: str,
-    table: pa.Table,
-    *,
-    transaction: tuple[str, int],
-    partition_by: Sequence[str] | None = None,
-    row_group_rows: int | None = None,
-) -> int:
-    """Append rows exactly once per transaction; create the table when there is none.
-
-    Parameters
-    ----------
-    path
-        Address of the Delta table.
-    table
-        The rows; they must have the schema of the table.
-    transaction
-        Name of the writer's stream and a number that grows with each of its writes. When the table
-        has that number (or a later one) for the name already, nothing is written.
-    partition_by
-        Columns to partition a new table by.
-    row_group_rows
-        The most rows of a row group, which is what a filter reads or leaves out; the engine's choice, when absent.
-
-    Returns
-    -------
-    int
-        A version of the table that contains the rows.
-
-    Raises
-    ------
-    LakeBusy
-        Other writers won the race for the next version eight times in a row.
-    """
-    from deltalake import CommitProperties, Transaction, write_deltalake
-    from deltalake.exceptions import CommitFailedError
-
-    name, number = transaction
-    last: Exception | None = None
-    for _ in range(_ATTEMPTS):
-        target = ensure_table(path, table.schema, partition_by=partition_by)
-        done = target.transaction_version(name)
-        if done is not None and done >= number:
-            return int(target.version())
-        try:
-            write_deltalake(
-                target,
-                table,
-                mode="append",
-                writer_properties=_properties(_QUICK, row_group_rows),
-                commit_properties=CommitProperties(app_transactions=[Transaction(name, number)]),
-            )
-        except CommitFailedError as error:
-            last = error
-            continue
-        return int(target.version())
-    raise LakeBusy("Too many writers append to the table at once.") from last
-
-
 def add_columns(path: str, schema: pa.Schema) -> None:
     """Give a table that was made long ago the columns of ``schema`` that it lacks; older rows have nulls there.
 
@@ -191,40 +126,6 @@ def transaction_number(path: str, name: str) -> int | None:
     table = open_table(path)
     number = None if table is None else table.transaction_version(name)
     return None if number is None else int(number)
-
-
-def compact(path: str, *, keep_hours: int = _KEEP_HOURS, row_group_rows: int | None = None) -> None:
-    """Put the small files of a table together; remove files that no recent version needs.
-
-    A writer that commits at the same time wins; what was put together then is tried again next time.
-
-    Parameters
-    ----------
-    keep_hours
-        How long files that were put together into others are kept, for those who read an older version.
-    row_group_rows
-        As for :func:`append`. Rows keep the order in which they were appended.
-    """
-    from deltalake.exceptions import CommitFailedError
-
-    table = open_table(path)
-    if table is None:
-        return
-    try:
-        table.optimize.compact(writer_properties=_properties(_SMALL, row_group_rows))
-    except CommitFailedError:
-        return
-    table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
-
-
-def _properties(compression: _Compression, row_group_rows: int | None) -> WriterProperties:
-    """Return how files are written: but for the row groups, as the engine does it by itself."""
-    from deltalake import WriterProperties
-
-    name, level = compression
-    return WriterProperties(
-        compression=name, compression_level=level, max_row_group_size=row_group_rows
-    )
 
 
 def delete_rows(path: str, predicate: str) -> int:

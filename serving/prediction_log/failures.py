@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+_BEGINNING = b'{"failed":1,'
+
 
 @dataclass(frozen=True, slots=True)
 class FailedRequest:
@@ -56,9 +58,14 @@ def encode_failure(failure: FailedRequest) -> bytes:
     )
 
 
+def is_failure(payload: bytes) -> bool:
+    """Whether a payload begins like such a record."""
+    return payload.startswith(_BEGINNING)
+
+
 def decode_failure(payload: bytes) -> FailedRequest | None:
     """Return the record that :func:`encode_failure` wrote; None when it is something else."""
-    if not payload.startswith(b'{"failed":1,'):
+    if not is_failure(payload):
         return None
     try:
         value = orjson.loads(payload)

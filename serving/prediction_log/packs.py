@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from serving.prediction_log.failures import FailedRequest, decode_failure
+from serving.prediction_log.failures import FailedRequest, decode_failure, is_failure
 from serving.prediction_log.frames import scan_frames
 from serving.prediction_log.reading import Record, read_record
 from serving.prediction_log.segments import Segment
@@ -133,7 +133,7 @@ class PackReader:
         by_project: dict[int, list[Record]] = {}
         unreadable = scan.damaged_bytes
         for payload in scan.payloads:
-            failure = decode_failure(payload)
+            failure = decode_failure(payload) if is_failure(payload) else None
             if failure is not None:
                 failed.setdefault(failure.project_id, []).append(failure)
                 continue

@@ -95,30 +95,36 @@ def read_record(payload: bytes) -> Record:
         The payload is not such a record.
     """
     try:
-        if is_block(payload):
-            record = _decode(head_of(payload))
-            columns = decode_block(payload)["columns"]
-            record.features = _texts_of(columns)
+        # Blocks begin like no JSON; nearly all records are none.
+        record = _record_of_block(payload) if is_block(payload) else _decode(payload)
+        features: Sequence[msgspec.Raw]
+        if record.body is not None:
+            features = record.body.instances
+            if _ESCAPE in payload or _LINE_BREAK in payload:
+                features = [_written_anew(text) for text in features]
+            record.features = features
+        elif record.features is not None:
+            features = record.features
         else:
-            record = _decode(payload)
-            if record.body is not None:
-                record.features = record.body.instances
-                if _ESCAPE in payload or _LINE_BREAK in payload:
-                    record.features = [_written_anew(text) for text in record.features]
-                record.body = None
-            elif record.features is None:
-                record.features = _texts_of(orjson.loads(bytes(record.columns)))
+            record.features = features = _texts_of(orjson.loads(bytes(record.columns)))
     except (msgspec.MsgspecError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a logged request: {error!r}") from error
     count = len(record.prediction_ids)
+    # Spelled out: this is asked for each prediction.
     if (
-        len(record.features) != count
+        len(features) != count
         or len(record.predictions) != count
         or (record.probabilities is not None and len(record.probabilities) != count)
         or (record.answered_ids is not None and len(record.answered_ids) != count)
         or (record.decisions is not None and len(record.decisions) != count)
     ):
         raise ValueError("not a logged request: its parts have different numbers of rows")
+    return record
+
+
+def _record_of_block(payload: bytes) -> Record:
+    record = _decode(head_of(payload))
+    record.features = _texts_of(decode_block(payload)["columns"])
     return record
 
 

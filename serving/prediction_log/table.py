@@ -67,7 +67,7 @@ def rows_of(records: Sequence[Record]) -> pa.Table:
     ArrowException, TypeError, ValueError, OverflowError
         A value is none of its column's.
     """
-    counts = np.fromiter((len(one.prediction_ids) for one in records), np.int64, len(records))
+    counts = np.array([len(one.prediction_ids) for one in records], np.int64)
     of_requests = {
         "request_id": _strings([one.request_id for one in records]),
         "at": pa.array([one.at_us for one in records], SCHEMA.field("at").type),
@@ -93,13 +93,22 @@ def rows_of(records: Sequence[Record]) -> pa.Table:
         "answered_id": _strings(_of_rows([one.answered_ids for one in records], counts)),
         "decision": _texts(_of_rows([one.decisions for one in records], counts)),
     }
-    return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+    rows = int(counts.sum())
+    return pa.Table.from_arrays(
+        [_or_nulls(columns[field.name], rows, field.type) for field in SCHEMA], schema=SCHEMA
+    )
 
 
-def _of_rows(parts: Sequence[Sequence[Any] | None], counts: npt.NDArray[np.int64]) -> list[Any]:
-    """Return a value for each row, None for those of requests that have none."""
-    if not any(part is not None for part in parts):
-        return [None] * int(counts.sum())
+def _or_nulls(column: pa.Array | None, rows: int, kind: pa.DataType) -> pa.Array:
+    return pa.nulls(rows, kind) if column is None else column
+
+
+def _of_rows(
+    parts: Sequence[Sequence[Any] | None], counts: npt.NDArray[np.int64]
+) -> list[Any] | None:
+    """Return a value for each row, None for those of requests that have none; None when no request has any."""
+    if not any(parts):
+        return None
     return list(
         chain.from_iterable(
             repeat(None, count) if part is None else part
@@ -108,21 +117,24 @@ def _of_rows(parts: Sequence[Sequence[Any] | None], counts: npt.NDArray[np.int64
     )
 
 
-def _strings(values: Sequence[str | None]) -> pa.Array:
-    return pa.array(values, pa.string())
+def _strings(values: Sequence[str | None] | None) -> pa.Array | None:
+    return None if values is None else pa.array(values, pa.string())
 
 
-def _texts(values: Iterable[msgspec.Raw | None]) -> pa.Array:
-    return pa.array([None if text is None else bytes(text) for text in values], pa.string())
+def _texts(values: Iterable[msgspec.Raw | None] | None) -> pa.Array | None:
+    if values is None:
+        return None
+    return pa.array([text if text is None else bytes(text) for text in values], pa.string())
 
 
-def _lists(values: Sequence[Sequence[float | None] | None]) -> pa.Array:
+def _lists(values: Sequence[Sequence[float | None] | None] | None) -> pa.Array | None:
     """Return lists of numbers; taken apart first, they are read in half the time."""
-    lengths = np.fromiter((0 if one is None else len(one) for one in values), np.int64, len(values))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    flat = pa.array(list(chain.from_iterable(one for one in values if one)), pa.float64())
-    absent = np.fromiter((one is None for one in values), bool, len(values))
-    return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=pa.array(absent))
+    if values is None:
+        return None
+    ends = np.cumsum([0] + [0 if one is None else len(one) for one in values], dtype=np.int32)
+    flat = pa.array(list(chain.from_iterable([one for one in values if one])), pa.float64())
+    absent = pa.array([one is None for one in values]) if None in values else None
+    return pa.ListArray.from_arrays(pa.array(ends), flat, mask=absent)
 
 
 def _days(moments_us: Sequence[int]) -> pa.Array:
@@ -130,7 +142,7 @@ def _days(moments_us: Sequence[int]) -> pa.Array:
     numbers = np.array(moments_us, np.int64) // _DAY_US
     different, places = np.unique(numbers, return_inverse=True)
     texts = [(_FIRST_DAY + timedelta(days=number)).isoformat() for number in different.tolist()]
-    return _strings(texts).take(pa.array(places))
+    return pa.array(texts, pa.string()).take(pa.array(places))
 
 
 def failure_rows(failures: Sequence[FailedRequest]) -> pa.Table:
