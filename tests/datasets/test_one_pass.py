@@ -26,7 +26,6 @@ from datasets.formats.source import SchemaRefuted
 from datasets.models import DatasetVersion
 from datasets.profile import TableStream
 from datasets.profile import sketches as sketch_sizes
-from datasets.profile.sketches import DistinctCount, value_hashes
 from datasets.schema import Column, ColumnType, Schema
 from datasets.schema import text as cell_text
 from datasets.schema.conversion import typed_array
@@ -313,30 +312,6 @@ def test_a_long_table_is_profiled_from_a_sample_and_says_so(
     assert found["ok"]["top"][1] == {"value": True, "count": 10_000}
 
 
-def test_different_values_are_counted_exactly_up_to_a_bound_and_well_beyond(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    exact, many = DistinctCount(), DistinctCount()
-    exact.update(value_hashes(pa.array([f"value {i % 500}" for i in range(5_000)])))
-    assert (exact.is_exact, exact.estimate) == (True, 500)
-    for start in range(0, 400_000, 50_000):
-        many.update(value_hashes(pa.array(range(start, start + 50_000))))
-    assert not many.is_exact
-    assert many.estimate == pytest.approx(400_000, rel=0.02)
-
-
-@given(
-    st.lists(
-        st.text(st.characters(exclude_categories=["Cs"]), max_size=70), min_size=1, unique=True
-    )
-)
-def test_texts_that_differ_have_hashes_that_differ(texts: list[str]) -> None:
-    short = [one for one in texts if len(one.encode()) <= 64]
-    if short:
-        hashes = value_hashes(pa.array(["pad", *short, *short])[1:])
-        assert len(set(hashes.tolist())) == len(short)
-
-
 @pytest.mark.parametrize("pair", list(itertools.pairwise(["0.1", "0.10", "0.1000", "1e-1"])))
 def test_spellings_of_one_number_are_one_number(pair: tuple[str, str]) -> None:
     values = typed_array(pa.array(pair), ColumnType.NUMBER, name="x", first_row=2)
@@ -365,6 +340,14 @@ def test_what_a_double_writes_is_seen_at_once() -> None:
     cells = pa.array(texts)
     assert surely_rounded(cells, cells.cast(pa.float64()).to_numpy()).all()
     assert not surely_rounded(pa.array(["0.12345678901234567"]), np.array([0.1234567])).any()
+
+
+@settings(max_examples=150)
+@given(st.lists(st.floats(-1e16, 1e16).map(repr), min_size=1, max_size=5))
+def test_the_shortest_form_of_a_double_is_its_rounding(texts: list[str]) -> None:
+    plain = [text for text in texts if "." in text and "e" not in text]
+    cells = pa.array(plain, pa.string())
+    assert surely_rounded(cells, cells.cast(pa.float64()).to_numpy()).all()
 
 
 @pytest.mark.parametrize(
