@@ -1,24 +1,21 @@
 """Writing the Parquet files of a Delta table, ready to be committed.
 
 The files are written with Arrow in the caller's stream of batches, so that nothing is held but the row
-group that is being filled, and committed afterwards in one action. Text columns with few values are
-dictionary-encoded. Integers are stored as differences, and texts that compress badly without their lengths
-between them: both make smaller files in less time. All else is plain.
+group that is being filled, and committed afterwards in one action.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from datasets.lake.layout import Layout
 from datasets.lake.object_storage import folder_of
 
 if TYPE_CHECKING:
@@ -29,13 +26,7 @@ ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 48 << 20
 FILE_BYTES = 256 << 20
 """Bytes of values (not of the file) after which the next file is begun."""
-_FEW = 0.2
-"""Text columns whose first rows have fewer different values than this share get a dictionary."""
-_BADLY = 0.8
-"""Texts that keep more than this share of their bytes when compressed do so badly."""
-_FIRST_VALUES = 10_000
 _STATISTICS_LENGTH = 32
-_COMPRESSION = "snappy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +70,7 @@ class Parts:
         self._name = ""
         self._file_bytes = 0
         self._counted = _Statistics(schema)
+        self._metadata: list[pq.FileMetaData] = []
         self.parts: list[Part] = []
 
     def __enter__(self) -> Self:
@@ -129,18 +121,11 @@ class Parts:
         self._name = f"{self._prefix}-{len(self.parts):05}-{uuid4().hex}.parquet"
         self._sink = self._files.open_output_stream(self._name)
         self._file_bytes = 0
-        of_few = _columns_of_few(first)
-        encodings: Any = {
-            name: encoding
-            for name, column in zip(first.column_names, first.columns, strict=True)
-            if name not in of_few and (encoding := _encoding(column)) is not None
-        }
         self._writer = pq.ParquetWriter(
             self._sink,
             self._schema,
-            compression=_COMPRESSION,
-            use_dictionary=of_few,
-            column_encoding=encodings or None,
+            metadata_collector=self._metadata,
+            **Layout.of(first).options(),
         )
         return self._writer
 
@@ -151,7 +136,7 @@ class Parts:
         self._sink.close()
         self._writer = None
         size = int(self._files.get_file_info(self._name).size)
-        self.parts.append(Part(self._name, size, self._counted.to_json()))
+        self.parts.append(Part(self._name, size, self._counted.to_json(self._metadata.pop())))
         self._counted = _Statistics(self._schema)
 
     def _abandon(self) -> None:
@@ -175,67 +160,42 @@ class Parts:
         self.parts = []
 
 
-def _columns_of_few(table: pa.Table) -> list[str]:
-    """Return the text columns that repeat their values, judged by the first rows."""
-    names = []
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_string(column.type):
-            head = column.slice(0, _FIRST_VALUES)
-            if pc.count_distinct(head).as_py() <= _FEW * len(head):
-                names.append(name)
-    return names
-
-
-def _encoding(column: pa.ChunkedArray) -> str | None:
-    """Return how the values of a column are stored; None for plain, one after the other."""
-    if pa.types.is_integer(column.type):
-        return "DELTA_BINARY_PACKED"
-    if pa.types.is_string(column.type) and _compresses_badly(column.slice(0, _FIRST_VALUES)):
-        return "DELTA_LENGTH_BYTE_ARRAY"
-    return None
-
-
-def _compresses_badly(texts: pa.ChunkedArray) -> bool:
-    content = "".join(texts.drop_null().to_pylist()).encode()
-    return len(pa.compress(content, _COMPRESSION, asbytes=True)) > _BADLY * len(content)
-
-
 class _Statistics:
     """Row count, nulls, smallest and largest values of a file, as Delta's log has them."""
 
     def __init__(self, schema: pa.Schema) -> None:
         # As in the engine's own files: the first columns only, so that the log stays small.
-        self._schema = pa.schema(list(schema)[:_STATISTICS_LENGTH])
-        self._rows = 0
-        self._nulls = dict.fromkeys(self._schema.names, 0)
-        self._low: dict[str, Any] = {}
-        self._high: dict[str, Any] = {}
+        self._names = schema.names[:_STATISTICS_LENGTH]
+        self._nulls = dict.fromkeys(self._names, 0)
+        # Of moments the log keeps milliseconds only, and a bound that is cut is no bound.
+        self._bounded = [
+            (at, name)
+            for at, name in enumerate(self._names)
+            if pa.types.is_integer(schema.types[at]) or pa.types.is_floating(schema.types[at])
+        ]
 
     def update(self, table: pa.Table) -> None:
-        self._rows += table.num_rows
-        for field in self._schema:
-            column = table.column(field.name)
-            self._nulls[field.name] += column.null_count
-            if pa.types.is_string(field.type) or pa.types.is_boolean(field.type):
-                continue
-            bounds = pc.min_max(column)
-            for kept, key, pick in ((self._low, "min", min), (self._high, "max", max)):
-                value = bounds[key].as_py()
-                if value is not None:
-                    kept[field.name] = pick(kept.get(field.name, value), value)
+        """Take in rows that are being written."""
+        for name in self._names:
+            self._nulls[name] += table.column(name).null_count
 
-    def to_json(self) -> str:
+    def to_json(self, metadata: pq.FileMetaData) -> str:
+        """Return what the log says about a finished file; its own metadata know the bounds."""
+        low: dict[str, Any] = {}
+        high: dict[str, Any] = {}
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            for at, name in self._bounded:
+                found = group.column(at).statistics
+                if found is not None and found.has_min_max:
+                    low[name] = min(low.get(name, found.min), found.min)
+                    high[name] = max(high.get(name, found.max), found.max)
         return json.dumps(
             {
-                "numRecords": self._rows,
-                "minValues": _shown(self._low),
-                "maxValues": _shown(self._high),
+                "numRecords": metadata.num_rows,
+                "minValues": low,
+                "maxValues": high,
                 "nullCount": self._nulls,
             },
             allow_nan=False,
         )
-
-
-def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    # Moments are left out: the log keeps milliseconds only, and a bound that is cut is no bound.
-    return {name: value for name, value in values.items() if not hasattr(value, "isoformat")}
