@@ -7,6 +7,8 @@ described in the same way.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -15,11 +17,16 @@ import pyarrow.compute as pc
 SAMPLE_ROWS = 262_144
 SAMPLE_BYTES = 64 << 20
 DISTINCT_KEPT = 65_536
-_WINDOW = 8
-_WINDOWS = 8
+_WORD = 8
+_MOST_WORDS = 16
+_MOST_BYTES = _WORD * _MOST_WORDS
+_STRETCHES = 8
+_PIECE_BYTES = 1 << 16
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = npt.NDArray[np.uint64]
+_Bytes = npt.NDArray[np.uint8]
+_Places = npt.NDArray[np.int32]
 
 
 def mixed(keys: Hashes) -> Hashes:
@@ -111,6 +118,7 @@ class DistinctCount:
         self._seen: Hashes = np.empty(0, np.uint64)
         self._waiting: list[Hashes] = []
         self._waiting_count = 0
+        self._table: Hashes | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -127,6 +135,8 @@ class DistinctCount:
     def update(self, hashes: Hashes) -> None:
         """Take in the hashes of further values; repetitions do not matter."""
         below = self._below(hashes)
+        if self._table is not None:
+            below = below[self._table[self._places(below)] != below]
         self._waiting.append(below)
         self._waiting_count += len(below)
         if self._waiting_count > DISTINCT_KEPT:
@@ -136,13 +146,28 @@ class DistinctCount:
         """Put what waits to what has been seen: not for each batch, because that costs as much as all of it."""
         if self._waiting_count == 0:
             return
+        waited, before = self._waiting_count, len(self._seen)
         found = np.concatenate([self._seen, *self._waiting])
         self._waiting, self._waiting_count = [], 0
         # Arrow's hash table is several times faster here than sorting.
         self._seen = pc.unique(pa.array(found)).to_numpy()
+        are_mostly_known = len(self._seen) - before < 0.5 * waited
         while len(self._seen) > DISTINCT_KEPT:
             self._halvings += 1
             self._seen = self._below(self._seen)
+        if are_mostly_known or self._table is not None:
+            self._remember()
+
+    def _remember(self) -> None:
+        """Make a table of hashes that have been seen, each in the place that its lowest bits name, if it is free."""
+        size = 1 << max(8, (2 * len(self._seen)).bit_length())
+        self._table = np.zeros(size, np.uint64)
+        self._table[0] = 1  # zero has its place there: it must not seem to have been seen
+        self._table[self._places(self._seen)] = self._seen
+
+    def _places(self, hashes: Hashes) -> npt.NDArray[np.int64]:
+        assert self._table is not None
+        return (hashes & np.uint64(len(self._table) - 1)).view(np.int64)
 
     def _below(self, hashes: Hashes) -> Hashes:
         if self._halvings == 0:
@@ -153,9 +178,9 @@ class DistinctCount:
 def value_hashes(values: pa.Array) -> Hashes:
     """Return a hash of 64 bits of each value of an array without nulls.
 
-    Text is hashed by its length and eight windows of eight bytes spread over it (their sum modulo 2^64, each
-    times an odd factor of its own, then mixed): up to 64 bytes that is all of it, and of longer text what
-    differs only between the windows counts as the same.
+    Text is hashed by its length and its bytes in words of eight (their sum modulo 2^64, each times an odd factor
+    of its own, then mixed): up to 128 bytes that is all of it. Of longer text it is eight stretches of sixteen
+    bytes spread over it, and what differs only between them counts as the same.
     """
     if pa.types.is_string(values.type):
         return _text_hashes(values)
@@ -169,42 +194,69 @@ def value_hashes(values: pa.Array) -> Hashes:
     return mixed(keys + _GOLDEN)
 
 
+#: An odd factor for each word, and one for the length.
+_KEYS = mixed(np.arange(1, _MOST_WORDS + 2, dtype=np.uint64) * _GOLDEN) | np.uint64(1)
+
+
 def _text_hashes(values: pa.Array) -> Hashes:
     _, offsets, data = values.buffers()
     ends = np.frombuffer(offsets, "<i4", count=values.offset + len(values) + 1)[values.offset :]
-    starts, lengths = ends[:-1].astype(np.int64), np.diff(ends).astype(np.int64)
+    lengths = np.diff(ends)
     total = lengths.astype(np.uint64) * _KEYS[-1]
-    if len(values) == 0 or data is None or lengths.max() == 0:
+    longest = int(lengths.max(initial=0))
+    if data is None or longest == 0:
         return mixed(total)
-    first, last = int(ends[0]), int(ends[-1])
-    padded = np.concatenate(
-        [np.frombuffer(data, np.uint8)[first:last], np.zeros(_WINDOW, np.uint8)]
-    )
-    words = np.ndarray((len(padded) - _WINDOW + 1,), "<u8", padded, strides=(1,))
-    starts -= first
-    shortest, longest = int(lengths.min()), int(lengths.max())
-    for number in range(min(_WINDOWS, -(-longest // _WINDOW))):
-        at = _window_starts(lengths, number, longest)
-        word = words[np.minimum(starts + at, len(words) - 1)]
-        if shortest < (number + 1) * _WINDOW:
-            # Bytes behind the end of the text belong to its neighbour.
-            word &= _MASKS.take(lengths - at, mode="clip")
-        word *= _KEYS[number]
-        total += word
+    content = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+    starts = ends[:-1] - ends[0]
+    if longest <= _MOST_BYTES:
+        total += _sums_of_all(content, starts, lengths)
+        return mixed(total)
+    long = np.flatnonzero(lengths > _MOST_BYTES)
+    short = np.flatnonzero(lengths <= _MOST_BYTES)
+    total[long] += _sums_of_stretches(content, starts[long], lengths[long])
+    total[short] += _sums_of_all(content, starts[short], lengths[short])
     return mixed(total)
 
 
-_MASKS = np.array([(1 << (8 * length)) - 1 for length in range(_WINDOW + 1)], dtype=np.uint64)
-#: An odd factor for each window, and one for the length.
-_KEYS = mixed(np.arange(1, _WINDOWS + 2, dtype=np.uint64) * _GOLDEN) | np.uint64(1)
+def _sums_of_all(content: _Bytes, starts: _Places, lengths: _Places) -> Hashes:
+    """Return the sums over whole texts, none of which is longer than 128 bytes."""
+    words = -(-int(lengths.max(initial=0)) // _WORD)
+    sums = np.zeros(len(starts), np.uint64)
+    if words == 0:
+        return sums
+    padded = np.concatenate([content, np.zeros(words * _WORD, np.uint8)])
+    records, masks, keys = _records(padded, words), _masks(words), _KEYS[:words]
+    rows = _PIECE_BYTES // (words * _WORD)  # small enough to stay at hand from step to step
+    for at in range(0, len(starts), rows):
+        piece = slice(at, at + rows)
+        found = records[starts[piece]].view(np.uint64)
+        # Bytes behind the end of a text belong to its neighbour.
+        found &= masks.take(lengths[piece]).view(np.uint64)
+        np.matmul(found.reshape(-1, words), keys, out=sums[piece])
+    return sums
 
 
-def _window_starts(
-    lengths: npt.NDArray[np.int64], number: int, longest: int
-) -> npt.NDArray[np.int64] | int:
-    """Return where a window begins in each text."""
-    short = number * _WINDOW
-    if longest <= _WINDOW * _WINDOWS:
-        return short
-    spread = (lengths - _WINDOW) * number // (_WINDOWS - 1)
-    return np.where(lengths <= _WINDOW * _WINDOWS, short, spread)
+def _sums_of_stretches(content: _Bytes, starts: _Places, lengths: _Places) -> Hashes:
+    """Return the sums over stretches of texts that are longer than 128 bytes."""
+    words = _MOST_WORDS // _STRETCHES
+    records = _records(content, words)
+    sums = np.zeros(len(starts), np.uint64)
+    room = lengths.astype(np.int64) - words * _WORD
+    for number in range(_STRETCHES):
+        found = records[starts + room * number // (_STRETCHES - 1)].view(np.uint64)
+        sums += found.reshape(-1, words) @ _KEYS[number * words : (number + 1) * words]
+    return sums
+
+
+def _records(content: _Bytes, words: int) -> npt.NDArray[np.void]:
+    """Return what begins at each byte, so many words long."""
+    record = np.dtype((np.void, words * _WORD))
+    return np.ndarray((len(content) - record.itemsize + 1,), record, content, strides=(1,))
+
+
+@cache
+def _masks(words: int) -> npt.NDArray[np.void]:
+    """Return records that keep the first 0, 1, 2, … bytes of another one of so many words."""
+    size = words * _WORD
+    keeps = np.arange(size)[np.newaxis] < np.arange(size + 1)[:, np.newaxis]
+    return np.where(keeps, np.uint8(255), np.uint8(0)).view(np.dtype((np.void, size))).ravel()
