@@ -6,6 +6,11 @@ import os
 import time
 import uuid
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 #: A random hexadecimal digit as the digit whose upper bits are the variant (binary 10).
 _VARIANT = {f"{digit:x}": f"{8 + digit % 4:x}" for digit in range(16)}
@@ -13,6 +18,7 @@ _VARIANT = {f"{digit:x}": f"{8 + digit % 4:x}" for digit in range(16)}
 
 #: Random bytes are drawn for so many ids at once: a call to the operating system costs more than an id.
 _DRAWN_AT_ONCE = 256
+_MANY = 64
 _drawn: list[str] = []
 
 
@@ -58,8 +64,33 @@ def uuid7(unix_ms: int | None = None) -> uuid.UUID:
 def uuid7_texts(count: int) -> list[str]:
     """Return ``count`` new version 7 UUIDs of this millisecond in their usual spelling."""
     stamp = f"{time.time_ns() // 1_000_000:012x}"
-    tails = [_tail()] if count == 1 else _draw(count)
-    return [f"{stamp[:8]}-{stamp[8:]}-{tail}" for tail in tails]
+    head = f"{stamp[:8]}-{stamp[8:]}-"
+    if count == 1:
+        return [head + _tail()]
+    if count < _MANY:
+        return [head + tail for tail in _draw(count)]
+    return _many_texts(head, count)
+
+
+def _many_texts(head: str, count: int) -> list[str]:
+    """Return ids with the same head; put together as bytes, since for each by itself it takes four times as long."""
+    import numpy as np
+
+    def letters(text: str) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+
+    noise = letters(os.urandom(10 * count).hex()).reshape(count, 20)
+    variants = np.zeros(128, np.uint8)
+    variants[letters("".join(_VARIANT))] = letters("".join(_VARIANT.values()))
+    made = np.empty((count, 36), np.uint8)
+    made[:, :15] = letters(f"{head}7")
+    made[:, 15:18] = noise[:, :3]
+    made[:, (18, 23)] = ord("-")
+    made[:, 19] = variants[noise[:, 3]]
+    made[:, 20:23] = noise[:, 4:7]
+    made[:, 24:] = noise[:, 7:19]
+    text = made.tobytes().decode("ascii")
+    return [text[at : at + 36] for at in range(0, 36 * count, 36)]
 
 
 def uuid7_hex() -> str:

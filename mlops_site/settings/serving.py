@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from mlops_site.settings.environment import env
 from mlops_site.settings.processes import WEB_THREADS
 
@@ -26,6 +28,9 @@ PREDICT_STREAM_BATCH = env.int("PREDICT_STREAM_BATCH", default=1000)
 PREDICT_STREAMS_AT_ONCE = env.int("PREDICT_STREAMS_AT_ONCE", default=max(1, WEB_THREADS // 2))
 #: Predictions that one web process makes at the same time; more are answered 503 with Retry-After.
 PREDICT_MAX_AT_ONCE = env.int("PREDICT_MAX_AT_ONCE", default=64)
+#: Threads that an ONNX model takes for a request of 256 rows and more; with more than one there are two copies of it
+#: in memory (of one up to 32 MB; a larger one takes one thread).
+PREDICT_MODEL_THREADS = env.int("PREDICT_MODEL_THREADS", default=min(2, os.cpu_count() or 1))
 #: Stretches of rows that one batch scoring computes at the same time (not for runtimes that hold Python's lock).
 SCORING_THREADS = env.int("SCORING_THREADS", default=2)
 #: The interpreter in which exported servers are tried: one with their framework, where the site has none. Default: its own.

@@ -1,4 +1,4 @@
-"""Models in onnxruntime: one thread, float32."""
+"""Models in onnxruntime: float32, one thread, or several for many rows."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 
 _INPUT = "rows"
 _OPSET = {"": 18, "ai.onnx.ml": 3}
+
+#: From so many rows on a request is worth several threads, where there are some.
+MANY_ROWS = 256
+#: Each number of threads has a session, and so a copy of the model, of its own: of large models there is only one.
+_LARGEST_TWICE = 32 * 1024**2
+_threads_for_many = 1
+
+
+def use_threads_for_many_rows(count: int) -> None:
+    """Let all models of this process take so many threads for :data:`MANY_ROWS` and more; one at first."""
+    global _threads_for_many
+    _threads_for_many = count
 
 
 def convert(pipeline: Pipeline, width: int) -> bytes:
@@ -65,12 +77,13 @@ def convert(pipeline: Pipeline, width: int) -> bytes:
     return data
 
 
-def open_session(model: bytes) -> Any:
-    """Return a session of onnxruntime with one thread, on the processor."""
+def open_session(model: bytes, threads: int = 1) -> Any:
+    """Return a session of onnxruntime on the processor; its threads sleep while they have nothing to do."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
@@ -90,6 +103,7 @@ class OnnxRuntime:
         self.preparation = preparation
         self._model = model
         self._session: Any = None
+        self._session_for_many: Any = None
         self._lock = threading.Lock()
         self._outputs: list[str] = []
         self._of_one: list[_OneRow] = []
@@ -100,6 +114,13 @@ class OnnxRuntime:
                 if self._session is None:
                     self._session = self._open()
         return self._session
+
+    def _ready_session_for_many(self) -> Any:
+        if self._session_for_many is None:
+            with self._lock:
+                if self._session_for_many is None:
+                    self._session_for_many = open_session(self._model, _threads_for_many)
+        return self._session_for_many
 
     def _open(self) -> Any:
         session = open_session(self._model)
@@ -115,6 +136,12 @@ class OnnxRuntime:
         if len(rows) == 1:
             numbers = self._ask_for_one(session, rows)
         else:
+            if (
+                len(rows) >= MANY_ROWS
+                and _threads_for_many > 1
+                and len(self._model) <= _LARGEST_TWICE
+            ):
+                session = self._ready_session_for_many()
             (result,) = session.run(self._outputs, {_INPUT: rows})
             numbers = np.asarray(result, dtype=np.float64)
         if self._signature.task == "anomaly":

@@ -35,12 +35,13 @@ def test_another_version_carries_no_time() -> None:
         uuid7_time(uuid.uuid4())
 
 
-def test_many_ids_at_once_are_distinct_version_7_uuids_of_now() -> None:
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 1000])
+def test_many_ids_at_once_are_distinct_version_7_uuids_of_now(count: int) -> None:
     before = datetime.now(UTC) - timedelta(milliseconds=2)
-    texts = uuid7_texts(1000)
+    texts = uuid7_texts(count)
     made = [uuid.UUID(text) for text in texts]
     assert [str(one) for one in made] == texts
-    assert len(set(made)) == 1000
+    assert len(set(made)) == count
     assert all(one.version == 7 and one.variant == uuid.RFC_4122 for one in made)
     assert all(before <= uuid7_time(one) <= datetime.now(UTC) for one in made)
     assert uuid7_texts(0) == []
