@@ -83,6 +83,11 @@ def is_asked_for() -> bool:
     return not disabled and any(os.environ.get(name) for name in _ENDPOINTS)
 
 
+def is_on() -> bool:
+    """Whether spans are made."""
+    return _tracer is not None
+
+
 def start(process: str) -> None:
     """Send the spans of this process to the collector of the environment, if there is one.
 

@@ -11,6 +11,7 @@ import http
 import io
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -27,7 +28,7 @@ from serving import prediction
 from serving.admission import Admissions, Asked, Caller, addressed, admit
 from serving.errors import EndpointUnknown, VersionNotServed
 from serving.limits import limits
-from serving.protocols import NATIVE, Address, Envelope, Payload, exchange, scoring_address
+from serving.protocols import NATIVE, Address, Codec, Envelope, Payload, exchange, scoring_address
 from serving.routing import Routing, routing
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _REASONS = {status.value: f"{status.value} {status.phrase}" for status in http.HTTPStatus}
 _MOST_REMEMBERED = 1000
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
 #: Headers with which the same caller may get something else at the same address.
 _TELLING = frozenset(
     {
@@ -222,16 +224,12 @@ def _predict(
 
     token = current_request_id.set(identity)
     try:
-        with tracing.span(
-            f"POST {codec.name} predict",
-            kind="server",
-            parent=environ.get("HTTP_TRACEPARENT", ""),
-            http__request__method="POST",
-        ) as span:
+        with _span(codec, environ) if tracing.is_on() else _NO_SPAN as span:
             made = prediction.respond(
                 read, codec=codec, admitted=admitted, state=state, request_id=identity
             )
-            span.set(http__response__status_code=made.status)
+            if span is not None:
+                span.set(http__response__status_code=made.status)
     except DomainError as error:
         made = exchange.refusal(error, codec)
     except Exception:
@@ -240,6 +238,15 @@ def _predict(
     finally:
         current_request_id.reset(token)
     return identity, made
+
+
+def _span(codec: Codec, environ: Environ) -> AbstractContextManager[tracing.Span]:
+    return tracing.span(
+        f"POST {codec.name} predict",
+        kind="server",
+        parent=environ.get("HTTP_TRACEPARENT", ""),
+        http__request__method="POST",
+    )
 
 
 def _identity(environ: Environ) -> str:

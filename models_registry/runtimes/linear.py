@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class TextTerms:
     """What a text column adds: row ``codes[value]`` of a table, the last row when the value is not known.
@@ -192,7 +195,8 @@ class _OneRow:
 
     def decision(self, columns: Columns) -> float:
         """Return what the map gives for the row; NaN when one of its numbers is missing."""
-        found = float(columns.numeric[0].astype(np.float32) @ self._weights) + self._bias
+        numbers = columns.numeric.astype(_SINGLE).astype(_DOUBLE)
+        found: float = numbers.dot(self._weights).item() + self._bias
         for source, terms, unknown in self._terms:
             found += terms.get(columns.text[source][0], unknown)
         return found

@@ -8,7 +8,7 @@ scikit-learn is needed to take one apart, and not to apply what was found.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from models_registry.signatures.magnitudes import has_nan
 
 #: No category that somebody trained with: a private-use character.
 _UNKNOWN = "\ue000unknown\ue000"
+_SINGLE = np.dtype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class NumericBlock:
     def apply(self, numeric: npt.NDArray[np.float64]) -> npt.NDArray[np.floating[Any]]:
         """Return the prepared columns, shape (n, number of sources)."""
         taken = numeric if self.is_everything else numeric[:, self.sources]
-        values: npt.NDArray[np.floating[Any]] = taken.astype(np.float32, order="C")
+        values: npt.NDArray[np.floating[Any]] = taken.astype(_SINGLE, order="C")
         if self.fill is not None and has_nan(values):
             values = np.where(np.isnan(values), self.fill, values)
         if self.mean is not None:
@@ -64,18 +65,23 @@ class TextBlock:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """The first step of a pipeline, taken apart."""
+    """The first step of a pipeline, taken apart.
+
+    Attributes
+    ----------
+    is_one_block
+        Whether there is nothing but one group of numeric columns.
+    """
 
     width: int
     numeric: tuple[NumericBlock, ...]
     text: tuple[TextBlock, ...]
+    is_one_block: bool = field(init=False)
 
-    @property
-    def is_one_block(self) -> bool:
-        """Whether there is nothing but one group of numeric columns."""
-        return (
-            len(self.numeric) == 1 and not self.text and len(self.numeric[0].sources) == self.width
-        )
+    def __post_init__(self) -> None:
+        """Look once at what is asked with each request."""
+        is_one = not self.text and [len(one.sources) for one in self.numeric] == [self.width]
+        object.__setattr__(self, "is_one_block", is_one)
 
     @classmethod
     def of(cls, transformer: Any, signature: Signature) -> Preparation:
@@ -114,7 +120,8 @@ class Preparation:
     def apply(self, columns: Columns) -> npt.NDArray[np.float32]:
         """Return the prepared rows, float32, shape (n, width)."""
         if self.is_one_block:
-            return self.numeric[0].apply(columns.numeric).astype(np.float32, copy=False)
+            prepared = self.numeric[0].apply(columns.numeric)
+            return prepared if prepared.dtype is _SINGLE else prepared.astype(_SINGLE)
         out = np.empty((columns.row_count, self.width), dtype=np.float32)
         for block in self.numeric:
             out[:, block.target] = block.apply(columns.numeric)
