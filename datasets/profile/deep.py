@@ -18,10 +18,11 @@ import pyarrow as pa
 from datasets.profile.association import Associations, associations
 from datasets.profile.duplication import Duplication, RowHashes
 from datasets.profile.findings import Finding, findings
-from datasets.profile.leakage import Leakage, leakage, target_of
+from datasets.profile.leakage import Leakage, leakage
 from datasets.profile.missingness import Missingness, MissingPatterns
 from datasets.profile.over_time import Course, TargetCourse
 from datasets.profile.sample import SampledColumn, sampled_column
+from datasets.profile.target import target_of
 from datasets.profile.text_length import LengthCounts, TextLengths
 from datasets.schema import ColumnType, Role, Schema
 

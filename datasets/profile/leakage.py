@@ -18,11 +18,7 @@ measurement can prove one; these point at columns that a person should look at, 
 ``identifier``
     The column tells rows apart instead of describing them; a model can learn rows by heart.
 
-*Skill* is cross-validated (5 random folds): the column is cut into at most 32 stretches of equal
-weight (or its 63 most frequent values; null is a place of its own), and each place predicts the mean
-of the target among the training rows in it, drawn towards the overall mean as if 10 more rows had
-that: a tree of one level. For classes the skill is 2·AUC − 1 of one class against the rest, weighted
-by the shares of the classes; for numbers R². 0 is no better than chance, 1 is perfect.
+*Skill* is what :mod:`datasets.profile.skill` measures: 0 is no better than chance, 1 is perfect.
 
 Why these thresholds: honest columns of public data sets stay below them (breast cancer's best
 0.93, iris' 0.94, both with another column close behind; bike sharing's hour 0.50), known leaks do not
@@ -39,50 +35,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from datasets.profile.sample import Codes, Floats, SampledColumn
-from datasets.schema import ColumnType, Role
-
-Task = Literal["classification", "regression"]
+from datasets.profile.sample import Floats, SampledColumn
+from datasets.profile.skill import FOLDS, Outcome, places_of
+from datasets.profile.target import MOST_CLASSES, Target, Task
+from datasets.schema import Role
 
 NEAR_CERTAIN = 0.95
 STANDS_OUT: Mapping[str, float] = {"classification": 0.5, "regression": 0.64}
 TIMES_THE_NEXT = 1.5
 MISSING_TELLS = 0.5
 FEWEST_ROWS = 100
-FEWEST_OF_A_CLASS = 10
 FEWEST_OTHERS = 3
-MOST_CLASSES = 20
-_FOLDS = 5
-_STRETCHES = 32
-_PLACES = 64
-_PRIOR_ROWS = 10.0
 _EXACT = 1e-4
 _MOST_OUTSTANDING = 3
 _PARTS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The target of the sampled rows that have one.
-
-    Attributes
-    ----------
-    values
-        Codes of classes, or numbers.
-    classes
-        How the classes are called; empty for numbers.
-    """
-
-    name: str
-    task: Task
-    rows: npt.NDArray[np.bool_]
-    values: Floats
-    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,35 +104,6 @@ class Leakage:
         }
 
 
-def target_of(column: SampledColumn) -> Target:
-    """Return a column as a target: classes when it is text, true or false, or has few integers.
-
-    Integers with at most 20 different values are classes, all other numbers are numbers.
-    """
-    rows = ~column.missing
-    if column.codes is not None:
-        labels = tuple(_label(label) for label in column.labels)
-        return Target(
-            column.name,
-            "classification",
-            rows,
-            column.codes[rows].astype(np.float64),
-            labels,
-        )
-    assert column.numbers is not None
-    numbers = column.numbers[rows]
-    if column.column.type is ColumnType.INTEGER:
-        found, codes = np.unique(numbers, return_inverse=True)
-        if len(found) <= MOST_CLASSES:
-            labels = tuple(str(int(value)) for value in found)
-            return Target(column.name, "classification", rows, codes.astype(np.float64), labels)
-    return Target(column.name, "regression", rows, numbers)
-
-
-def _label(label: str | bool) -> str:
-    return str(label).lower() if isinstance(label, bool) else label
-
-
 def leakage(
     columns: Sequence[SampledColumn],
     target: Target,
@@ -194,12 +135,12 @@ def leakage(
         for column in columns
         if column.name != target.name and column.column.role is Role.FEATURE
     ]
-    fold = generator.permutation(rows) % _FOLDS
-    outcome = _Outcome(target, fold)
+    fold = generator.permutation(rows) % FOLDS
+    outcome = Outcome(target, fold)
     skills: dict[str, float] = {}
     suspects: list[Suspect] = []
     for column in candidates:
-        skills[column.name] = outcome.skill(_places(column, target.rows))
+        skills[column.name] = outcome.skill(places_of(column, target.rows))
         suspects.extend(_alone(column, target, outcome, skills[column.name]))
     suspects.extend(_parts(candidates, target, {one.column for one in suspects}))
     for column in candidates:
@@ -218,102 +159,7 @@ def leakage(
     return Leakage("measured", rows, target.task, tuple(best), tuple(suspects))
 
 
-class _Outcome:
-    """The target, cut into folds, ready to be predicted from places."""
-
-    def __init__(self, target: Target, fold: Codes) -> None:
-        self._fold = fold
-        self._values = target.values
-        self._is_classes = target.task == "classification"
-        if self._is_classes:
-            self._classes = target.values.astype(np.int64)
-            self._class_count = int(self._classes.max()) + 1
-        else:
-            scale = float(np.abs(self._values).max()) or 1.0
-            self._values = self._values / scale
-            self._values = self._values - self._values.mean()
-
-    def skill(self, places: Codes) -> float:
-        """Return the cross-validated skill of a column's places, 0 where it is worse than chance."""
-        width = int(places.max()) + 1
-        cell = self._fold * width + places
-        found = self._of_classes(cell, width) if self._is_classes else self._of_numbers(cell, width)
-        return min(1.0, max(0.0, found))
-
-    def _of_classes(self, cell: Codes, width: int) -> float:
-        k = self._class_count
-        counts = np.bincount(cell * k + self._classes, minlength=_FOLDS * width * k)
-        counts = counts.reshape(_FOLDS, width, k).astype(np.float64)
-        total = counts.sum(axis=0)
-        skill, weight = 0.0, 0.0
-        for one in range(k):
-            of_class = float(total[:, one].sum())
-            if of_class < FEWEST_OF_A_CLASS:
-                continue
-            areas = [
-                _area(total - counts[at], counts[at], one)
-                for at in range(_FOLDS)
-                if 0 < counts[at, :, one].sum() < counts[at].sum()
-            ]
-            if areas:
-                skill += of_class * (2.0 * float(np.mean(areas)) - 1.0)
-                weight += of_class
-        return skill / weight if weight else 0.0
-
-    def _of_numbers(self, cell: Codes, width: int) -> float:
-        size = _FOLDS * width
-        shape = (_FOLDS, width)
-        n = np.bincount(cell, minlength=size).reshape(shape).astype(np.float64)
-        s = np.bincount(cell, self._values, minlength=size).reshape(shape)
-        q = np.bincount(cell, self._values**2, minlength=size).reshape(shape)
-        scores = []
-        for at in range(_FOLDS):
-            rows, sums = n.sum(axis=0) - n[at], s.sum(axis=0) - s[at]
-            mean = float(sums.sum() / rows.sum())
-            predicted = (sums + _PRIOR_ROWS * mean) / (rows + _PRIOR_ROWS)
-            wrong = q[at] - 2 * predicted * s[at] + n[at] * predicted**2
-            base = q[at] - 2 * mean * s[at] + n[at] * mean**2
-            if base.sum() > 0:
-                scores.append(1.0 - float(wrong.sum() / base.sum()))
-        return float(np.mean(scores)) if scores else 0.0
-
-
-def _area(train: Floats, test: Floats, one: int) -> float:
-    """Return the area under the ROC curve of the test rows, scored by the training rows' shares."""
-    overall = float(train[:, one].sum() / train.sum())
-    rows = train.sum(axis=1)
-    score = (train[:, one] + _PRIOR_ROWS * overall) / (rows + _PRIOR_ROWS)
-    _, level = np.unique(score, return_inverse=True)
-    yes = np.bincount(level, test[:, one])
-    no = np.bincount(level, test.sum(axis=1) - test[:, one])
-    below = np.cumsum(no) - no
-    return float((yes * (below + no / 2.0)).sum() / (yes.sum() * no.sum()))
-
-
-def _places(column: SampledColumn, rows: npt.NDArray[np.bool_]) -> Codes:
-    """Return for each row in which stretch, or at which value, it is; null is a place of its own."""
-    if column.codes is not None:
-        codes = column.codes[rows]
-        counts = np.bincount(codes[codes >= 0], minlength=1)
-        frequent = np.argsort(-counts, kind="stable")[: _PLACES - 1]
-        place = np.full(len(counts), _PLACES - 1)
-        place[frequent] = np.arange(len(frequent))
-        return np.where(codes < 0, _PLACES, place[codes])
-    assert column.numbers is not None
-    numbers = column.numbers[rows]
-    missing = np.isnan(numbers)
-    known = np.sort(numbers[~missing])
-    if not len(known):
-        return np.zeros(len(numbers), np.int64)
-    values = known[np.concatenate([[True], known[1:] != known[:-1]])]
-    if len(values) > _PLACES:
-        levels = (np.arange(1, _STRETCHES) * len(known)) // _STRETCHES
-        values = np.unique(known[levels])
-    places = np.searchsorted(values, numbers, side="right")
-    return np.where(missing, len(values) + 1, places)
-
-
-def _alone(column: SampledColumn, target: Target, outcome: _Outcome, skill: float) -> list[Suspect]:
+def _alone(column: SampledColumn, target: Target, outcome: Outcome, skill: float) -> list[Suspect]:
     missing = column.missing[target.rows]
     if _is_copy(column, target):
         text = f"Each of its values stands for one value of {target.name}, and the other way round."
