@@ -113,8 +113,8 @@ def compact(
     keep_hours: int = _KEEP_HOURS,
     row_group_rows: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Put the small files of a table together; remove files that no recent version needs.
+) -> bool:
+    """Put the small files of a table together; remove files that no recent version needs; tell whether all was done.
 
     A writer that commits at the same time wins; what was put together then is tried again next time.
 
@@ -125,18 +125,24 @@ def compact(
     row_group_rows
         As for :func:`append`. Rows keep the order in which they were appended.
     should_stop
-        Asked before each file that is made, whether to leave the rest for another time.
+        Asked before each row group that is read, whether to leave the rest for another time.
     """
     table = open_table(path)
     if table is None:
-        return
-    for group in _groups(_files(table)):
-        if should_stop():
-            return
-        if not _put_together(path, group, row_group_rows or _ROW_GROUP_ROWS):
-            return
+        return True
+    try:
+        for group in _groups(_files(table)):
+            if not _put_together(path, group, row_group_rows or _ROW_GROUP_ROWS, should_stop):
+                return False
+    except _StoppedError:
+        return False
     table.update_incremental()
     table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+    return True
+
+
+class _StoppedError(Exception):
+    """Whoever puts files together was told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,9 @@ def _groups(files: Sequence[_Known]) -> Iterator[list[_Known]]:
                 yield group
 
 
-def _put_together(path: str, group: Sequence[_Known], row_group_rows: int) -> bool:
+def _put_together(
+    path: str, group: Sequence[_Known], row_group_rows: int, should_stop: Callable[[], bool]
+) -> bool:
     """Replace files by one that has their rows; tell whether no other writer was first."""
     from deltalake import CommitProperties
     from deltalake.exceptions import CommitFailedError
@@ -207,7 +215,7 @@ def _put_together(path: str, group: Sequence[_Known], row_group_rows: int) -> bo
         return False
     partition = group[0].partition
     schema = _schema_without(table, partition)
-    rows = _in_row_groups(_rows(path, group, schema), row_group_rows)
+    rows = _in_row_groups(_rows(path, group, schema, should_stop), row_group_rows)
     file = write_file(path, schema, rows, partition=partition, row_group_rows=row_group_rows)
     moment = int(time.time() * 1000)
     changes: list[Any] = [
@@ -231,7 +239,9 @@ def _put_together(path: str, group: Sequence[_Known], row_group_rows: int) -> bo
     return True
 
 
-def _rows(path: str, group: Sequence[_Known], schema: pa.Schema) -> Iterator[pa.Table]:
+def _rows(
+    path: str, group: Sequence[_Known], schema: pa.Schema, should_stop: Callable[[], bool]
+) -> Iterator[pa.Table]:
     """Yield the rows of files, a row group at a time; a column that a file of long ago lacks is null."""
     import pyarrow.parquet as pq
 
@@ -240,6 +250,8 @@ def _rows(path: str, group: Sequence[_Known], schema: pa.Schema) -> Iterator[pa.
         with files.open_input_file(unquote(one.path)) as source:
             content = pq.ParquetFile(source)
             for place in range(content.num_row_groups):
+                if should_stop():
+                    raise _StoppedError
                 rows = content.read_row_group(place, use_threads=False)
                 columns = [
                     rows.column(field.name).cast(field.type)

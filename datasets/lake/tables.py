@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,14 @@ _ATTEMPTS = 8
 def table_path(*parts: str) -> str:
     """Return the address of a table below ``settings.LAKE_ROOT`` (a folder or ``s3://…``)."""
     return "/".join([str(settings.LAKE_ROOT).rstrip("/"), *parts])
+
+
+def start_engine() -> None:
+    """Start the threads of the engine, which on Linux have the priority of the thread that starts them."""
+    from deltalake import DeltaTable
+
+    with tempfile.TemporaryDirectory() as folder:
+        DeltaTable.is_deltatable(folder)
 
 
 def open_table(path: str, *, version: int | None = None) -> DeltaTable | None:

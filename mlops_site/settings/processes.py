@@ -11,3 +11,5 @@ WEB_THREADS = env.int("WEB_THREADS", default=4)
 #: or large requests only, are answered faster by several.
 SCORER_THREADS = env.int("SCORER_THREADS", default=1)
 WORKER_THREADS = env.int("WORKER_THREADS", default=2)
+#: The shipper takes only what other processes leave of the processors, until predictions have waited for so long.
+SHIPPER_PATIENCE_SECONDS = env.float("SHIPPER_PATIENCE_SECONDS", default=30.0)

@@ -26,14 +26,18 @@ logger = logging.getLogger(__name__)
 
 #: After so many commits to a table its small files are put together; also after a shipper's first.
 COMPACT_AFTER_COMMITS = 60
+#: Where there is no time for that, the files may be so many times as many.
+_PRESSED_FACTOR = 10
 #: Files that were put together, and entries of the table's log, are kept for those who are reading them.
 _KEEP_HOURS = 2
 CONFIGURATION = {"delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours"}
 
 
-def put_together(path: str) -> None:
-    """Put the small files of a log's table together."""
-    lake.compact(path, keep_hours=_KEEP_HOURS, row_group_rows=ROW_GROUP_ROWS)
+def put_together(path: str, *, should_stop: Callable[[], bool] = lambda: False) -> bool:
+    """Put the small files of a log's table together; tell whether all was done, or some is left for another time."""
+    return lake.compact(
+        path, keep_hours=_KEEP_HOURS, row_group_rows=ROW_GROUP_ROWS, should_stop=should_stop
+    )
 
 
 def put(path: str, rows: pa.Table, transaction: tuple[str, int]) -> None:
@@ -80,10 +84,15 @@ class Shipper:
         self._packs = PackReader(root / "quarantine")
         self._commits: dict[int, int] = {}
 
-    def ship(self) -> int:
+    def ship(self, *, is_pressed: bool = False) -> int:
         """Ship everything that is complete; return the number of predictions shipped.
 
         What dead writers left open is closed first. Another shipper at work on this root is left alone.
+
+        Parameters
+        ----------
+        is_pressed
+            Whether predictions have waited too long: then small files are put together later.
 
         Raises
         ------
@@ -103,7 +112,7 @@ class Shipper:
                     shipped += self._ship_folder(folder, errors)
                 except Exception as error:  # noqa: BLE001 (raised below, after the other writers' turn)
                     errors.append(error)
-            self._tidy()
+            self._tidy(COMPACT_AFTER_COMMITS * (_PRESSED_FACTOR if is_pressed else 1))
         if errors:
             raise ExceptionGroup("some predictions could not be shipped", errors)
         return shipped
@@ -160,13 +169,15 @@ class Shipper:
         self._commits[project_id] += 1
         return int(rows.num_rows)
 
-    def _tidy(self) -> None:
+    def _tidy(self, after_commits: int) -> None:
         """Put together the small files of tables that have many; when that fails, they stay small."""
         for project_id, commits in self._commits.items():
-            if commits < COMPACT_AFTER_COMMITS or self._should_stop():
+            if commits < after_commits or self._should_stop():
                 continue
-            self._commits[project_id] = 0
             try:
-                put_together(log_path(project_id))
+                is_done = put_together(log_path(project_id), should_stop=self._should_stop)
             except Exception:
+                is_done = True
                 logger.exception("the small files of project %s's log stay small", project_id)
+            if is_done:
+                self._commits[project_id] = 0

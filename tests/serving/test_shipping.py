@@ -404,6 +404,7 @@ def test_the_command_ships_within_seconds_survives_a_broken_lake_and_ends_when_t
             if "could not be shipped" in line:
                 break
         assert process.poll() is None
+        priorities = _priorities_of_threads(process.pid)
         place.unlink()
         writer.append(encode_request(second))
         deadline = time.monotonic() + 20
@@ -414,3 +415,15 @@ def test_the_command_ships_within_seconds_survives_a_broken_lake_and_ends_when_t
         process.communicate(timeout=10)
         assert process.returncode == 0
     writer.close()
+    if sys.platform == "linux":
+        assert priorities["python"] == {os.nice(0) + 5, 19}
+        assert os.nice(0) + 5 in priorities["tokio-rt-worker"]
+
+
+def _priorities_of_threads(process_id: int) -> dict[str, set[int]]:
+    """Return the niceness of a process's threads, by the names that the operating system has for them."""
+    found: dict[str, set[int]] = {}
+    for path in Path(f"/proc/{process_id}/task").glob("*/stat"):
+        head, _, rest = path.read_text().rpartition(")")
+        found.setdefault(head.partition("(")[2], set()).add(int(rest.split()[16]))
+    return found

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from jobs.tasks import keep_sign_of_life
+from serving.execution.pacing import Pacing
 from serving.execution.shipping import Shipper
 
 logger = logging.getLogger(__name__)
@@ -36,19 +37,26 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        shipper = Shipper(Path(settings.PREDICTION_LOG_ROOT), should_stop=stop.is_set)
+        root = Path(settings.PREDICTION_LOG_ROOT)
         if once:
-            self.stdout.write(f"{shipper.ship()} predictions shipped")
+            shipped = Shipper(root, should_stop=stop.is_set).ship()
+            self.stdout.write(f"{shipped} predictions shipped")
             return
-        # What waits here is safe on disk; whoever answers a prediction at this moment goes first.
+        # Also what has waited long goes behind whoever answers a prediction at this moment.
         os.nice(_NICENESS)
         keep_sign_of_life("shipper")
+        pacing = Pacing(
+            root,
+            patience_seconds=settings.SHIPPER_PATIENCE_SECONDS,
+            is_stopped=stop.is_set,
+        )
         pause = _PAUSE_SECONDS
         while not stop.wait(pause):
             try:
-                shipper.ship()
+                pacing.turn()
                 pause = _PAUSE_SECONDS
             except Exception:
                 # The files stay where they are, so nothing is lost by trying again later.
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 logger.exception("predictions could not be shipped; next try in %.0f s", pause)
+        pacing.close()
