@@ -90,7 +90,7 @@ def logged(draw: st.DrawFn) -> LoggedRequest:
     """Return a request of any kind that the product writes, its instances as mappings."""
     given_instances = draw(instances)
     rows = len(given_instances)
-    moment = draw(st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1)))  # noqa: DTZ001
+    moment = draw(st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)))  # noqa: DTZ001
     return logged_request(rows, at=moment.replace(tzinfo=UTC))._replace(
         instances=given_instances,
         predictions=draw(st.lists(scalars, min_size=rows, max_size=rows)),
