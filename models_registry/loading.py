@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runtime:
+def load_version(
+    version: ModelVersion, store: BlobStore | None = None, *, threads_for_many: int = 1
+) -> Runtime:
     """Return the runtime that was chosen for a version, built from its stored files.
+
+    Parameters
+    ----------
+    threads_for_many
+        How many threads compute a request of many rows, where the runtime can use them.
 
     Raises
     ------
@@ -34,7 +41,8 @@ def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runti
         return UploadedRuntime(signature, files.read(version.artifact_digest), binding)
     onnx = files.read(version.onnx_digest) if version.onnx_digest else None
     if version.plan_digest:
-        return runtime_of_plan(files.read(version.plan_digest), signature, onnx)
+        plan = files.read(version.plan_digest)
+        return runtime_of_plan(plan, signature, onnx, threads_for_many=threads_for_many)
     # Only here scikit-learn is needed.
     from models_registry.artifacts import load_pipeline
     from models_registry.runtimes.choice import load_runtime
@@ -44,6 +52,7 @@ def load_version(version: ModelVersion, store: BlobStore | None = None) -> Runti
         pipeline=load_pipeline(files.read(version.artifact_digest)),
         onnx=onnx,
         signature=signature,
+        threads_for_many=threads_for_many,
     )
 
 

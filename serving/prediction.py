@@ -7,31 +7,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, NamedTuple, Protocol
-
-import orjson
 
 from accounts.policy import Permission
 from accounts.principals import Principal
-from core import tracing
-from core.clock import now
 from core.errors import DomainError, TooLarge
-from core.ids import uuid7_texts
-from models_registry.decisions import rule_on
 from serving.admission import Admitted, key_of
+from serving.answering import Log, Made, make, make_for_one
 from serving.errors import TookTooLong
 from serving.failed_requests import note_failure
 from serving.limits import limits
-from serving.prediction_log import LoggedRequest, encode_request
 from serving.prediction_log.features import FeatureBlock
-from serving.prediction_log.records import encode_usual
-from serving.prediction_log.scores import write_scores
-from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload, exchange
-from serving.protocols.exchange import failure, read_rows, refusal, write_answer
+from serving.protocols import NATIVE, Codec, Envelope, Payload, exchange
+from serving.protocols.exchange import failure, refusal
 from serving.routing import Key, Route, Routing
-from serving.routing.explaining import explained
 from serving.routing.shadowing import Shadowed
 
 logger = logging.getLogger(__name__)
@@ -39,13 +29,6 @@ logger = logging.getLogger(__name__)
 #: Larger bodies take long enough that another thread had better use the time in which Python's lock is free.
 _SMALL_BODY_BYTES = 64 * 1024
 _NO_TURN = nullcontext()
-
-
-class Log(Protocol):
-    """Where answers are written before they leave."""
-
-    def append(self, payload: bytes) -> None:
-        """Keep one record, or raise a refusal."""
 
 
 def answer(
@@ -66,130 +49,10 @@ def answer(
         not be logged.
     """
     principal.require(Permission.PREDICT)
-    return _make(
-        envelope, codec, route, principal, request_id, log, "", time.perf_counter()
+    return make(
+        *(envelope, codec, route, principal.token_prefix, request_id, log, ""),
+        time.perf_counter(),
     ).payload
-
-
-class _Made(NamedTuple):
-    """An answer, and what shadows and counters need to know of it."""
-
-    payload: Payload
-    decoded: Decoded
-    labels: Sequence[Any]
-    prediction_ids: Sequence[str]
-    is_logged: bool
-
-
-def _make(
-    envelope: Envelope,
-    codec: Codec,
-    route: Route,
-    principal: Principal,
-    request_id: str,
-    log: Log,
-    entity_key: str,
-    began: float,
-) -> _Made:
-    """Read, compute, log and write; ``began`` is the moment of ``time.perf_counter`` at which the request was taken."""
-    model = route.model
-    steps = tracing.steps()
-    most = limits()
-    decoded = read_rows(
-        envelope,
-        codec,
-        model.signature,
-        most_bytes=most.body_bytes,
-        most_rows=most.rows,
-        explains=model.explaining is not None,
-    )
-    columns = decoded.columns
-    explainer = None
-    if decoded.wants_explanations and model.explaining is not None:
-        explainer = model.explaining.ready_for(columns.row_count)
-    if steps is not None:
-        steps.end("predict: decode")
-    scores = model.runtime.predict(columns)
-    if steps is not None:
-        steps.end(
-            "predict: score",
-            mlops__endpoint=route.endpoint_name,
-            mlops__model_version=route.version_number,
-            mlops__role=route.role,
-            mlops__rows=columns.row_count,
-            mlops__request_id=request_id,
-        )
-    why = None
-    if explainer is not None:
-        why = explained(explainer, columns, scores.labels)
-        if steps is not None:
-            steps.end("predict: explain")
-    seconds = time.perf_counter() - began
-    if 0 < most.seconds < seconds:
-        raise TookTooLong(f"The prediction took more than {most.seconds:g} seconds.", retry_after=1)
-    ruling = rule_on(decoded.threshold, route.threshold, model.signature, scores)
-    answered = Answered(
-        *(route.origin, scores, write_scores(scores), uuid7_texts(columns.row_count)),
-        *(ruling, why),
-    )
-    is_logged = route.log_policy.takes()
-    if is_logged:
-        log.append(_record(decoded, answered, route, principal, request_id, entity_key, seconds))
-        if steps is not None:
-            steps.end("predict: log")
-    payload = write_answer(codec, decoded, answered)
-    if steps is not None:
-        steps.end("predict: encode")
-    return _Made(payload, decoded, scores.labels, answered.prediction_ids, is_logged)
-
-
-def _record(
-    decoded: Decoded,
-    answered: Answered,
-    route: Route,
-    principal: Principal,
-    request_id: str,
-    entity_key: str,
-    seconds: float,
-) -> bytes:
-    """Return what the log keeps of an answer."""
-    policy, ruling, written = route.log_policy, answered.ruling, answered.written
-    instances, body = policy.kept(decoded.given, decoded.columns, decoded.body)
-    if body is not None and ruling is None and not (entity_key or route.group):
-        return encode_usual(
-            route.log_head,
-            request_id=request_id,
-            token_prefix=principal.token_prefix,
-            at_us=time.time_ns() // 1000,
-            latency_us=round(seconds * 1e6),
-            prediction_ids=answered.prediction_ids,
-            written=written,
-            body=body,
-        )
-    return encode_request(
-        LoggedRequest(
-            project_id=route.project_id,
-            endpoint_id=route.endpoint_id,
-            deployment_id=route.deployment_id,
-            model_version_id=route.model_version_id,
-            request_id=request_id,
-            token_prefix=principal.token_prefix,
-            at=now(),
-            prediction_ids=answered.prediction_ids,
-            instances=instances,
-            predictions=orjson.Fragment(written.predictions),
-            probabilities=(
-                None if written.probabilities is None else orjson.Fragment(written.probabilities)
-            ),
-            role=route.role,
-            latency_us=round(seconds * 1e6),
-            group=route.group,
-            entity_key="" if policy.hides_entity else entity_key,
-            body=body,
-            decisions=None if ruling is None else ruling.decisions,
-            threshold=None if ruling is None else ruling.threshold,
-        )
-    )
 
 
 def respond(
@@ -208,28 +71,30 @@ def respond(
         Reads the request; called when there is a place for it.
     """
     began = time.perf_counter()
-    route, entity_key = admitted.route, admitted.entity_key
-    made: _Made | None = None
+    route, entity_key, traffic = admitted.route, admitted.entity_key, admitted.traffic
+    token_prefix = admitted.principal.token_prefix
+    made: Made | None = None
     code = ""
     try:
-        state.rates.take(admitted.principal.token_prefix, route.endpoint_id)
+        state.rates.take(token_prefix, route.endpoint_id)
         with state.places:
             envelope = read()
             if admitted.chooses_by_column:
                 route, entity_key = _route_by_column(envelope, codec, admitted)
-            is_quick = route.model.is_quick and len(envelope.body) <= _SMALL_BODY_BYTES
-            with state.turn if is_quick else _NO_TURN:
-                made = _make(
-                    envelope,
-                    codec,
-                    route,
-                    admitted.principal,
-                    request_id,
-                    state.log,
-                    entity_key,
-                    time.perf_counter(),
-                )
-            payload = made.payload
+            is_small = len(envelope.body) <= _SMALL_BODY_BYTES
+            with state.turn if is_small and route.model.is_quick else _NO_TURN:
+                taken = time.perf_counter()
+                payload = None
+                if is_small and codec is NATIVE and traffic is None and not entity_key:
+                    payload = make_for_one(
+                        envelope, route, token_prefix, request_id, state.log, taken
+                    )
+                if payload is None:
+                    made = make(
+                        *(envelope, codec, route, token_prefix, request_id, state.log),
+                        *(entity_key, taken),
+                    )
+                    payload = made.payload
     except DomainError as error:
         code = error.code
         payload = refusal(error, codec)
@@ -242,7 +107,7 @@ def respond(
             state.log.append,
             route,
             request_id=request_id,
-            token_prefix=admitted.principal.token_prefix,
+            token_prefix=token_prefix,
             dialect=codec.name,
             status=payload.status,
             code=code,
@@ -251,13 +116,13 @@ def respond(
     state.statistics.record(
         Key(route.endpoint_id, route.deployment_id, codec.name),
         status=payload.status,
-        rows=0 if made is None else made.decoded.columns.row_count,
+        rows=1 if made is None else made.decoded.columns.row_count,
         seconds=time.perf_counter() - began,
-        answers=None if made is None or admitted.traffic is None else made.labels,
+        answers=None if made is None or traffic is None else made.labels,
         timed_out=code == TookTooLong.code,
     )
-    if made is not None and admitted.traffic is not None:
-        for shadow in admitted.traffic.shadows:
+    if made is not None and traffic is not None:
+        for shadow in traffic.shadows:
             state.shadows.offer(
                 Shadowed(
                     route=shadow,
@@ -268,7 +133,7 @@ def respond(
                     answered_ids=made.prediction_ids,
                     is_logged=made.is_logged,
                     request_id=request_id,
-                    token_prefix=admitted.principal.token_prefix,
+                    token_prefix=token_prefix,
                     entity_key=entity_key,
                 )
             )

@@ -130,9 +130,19 @@ def choose_runtime(
 
 
 def load_runtime(
-    *, name: str, pipeline: Pipeline, onnx: bytes | None, signature: Signature
+    *,
+    name: str,
+    pipeline: Pipeline,
+    onnx: bytes | None,
+    signature: Signature,
+    threads_for_many: int = 1,
 ) -> Runtime:
     """Return the runtime that was chosen for a version.
+
+    Parameters
+    ----------
+    threads_for_many
+        See :class:`~models_registry.runtimes.onnx.OnnxRuntime`.
 
     Raises
     ------
@@ -143,11 +153,11 @@ def load_runtime(
         return NativeRuntime(pipeline, signature)
     parts = Parts.of(pipeline, signature)
     first, plus, second = name.partition(_EXCEPT_MISSING)
-    fast = _named(first, parts, onnx)
+    fast = _named(first, parts, onnx, threads_for_many)
     return parts.behind(ExceptMissing(fast, _named(second, parts, onnx)) if plus else fast)
 
 
-def _named(name: str, parts: Parts, onnx: bytes | None) -> Runtime:
+def _named(name: str, parts: Parts, onnx: bytes | None, threads_for_many: int = 1) -> Runtime:
     if name == "native":
         return NativeRuntime(parts.pipeline, parts.signature)
     if name == "linear":
@@ -155,9 +165,8 @@ def _named(name: str, parts: Parts, onnx: bytes | None) -> Runtime:
     if name == "trees":
         return TreeRuntime(parts.pipeline, parts.signature)
     if name == "onnx" and onnx is not None:
-        return OnnxRuntime(
-            Preparation.of(parts.pipeline[0], parts.signature), parts.signature, onnx
-        )
+        preparation = Preparation.of(parts.pipeline[0], parts.signature)
+        return OnnxRuntime(preparation, parts.signature, onnx, threads_for_many=threads_for_many)
     raise CannotRun(f"there is no runtime '{name}' for these files")
 
 

@@ -29,13 +29,6 @@ _OPSET = {"": 18, "ai.onnx.ml": 3}
 MANY_ROWS = 256
 #: Each number of threads has a session, and so a copy of the model, of its own: of large models there is only one.
 _LARGEST_TWICE = 32 * 1024**2
-_threads_for_many = 1
-
-
-def use_threads_for_many_rows(count: int) -> None:
-    """Let all models of this process take so many threads for :data:`MANY_ROWS` and more; one at first."""
-    global _threads_for_many
-    _threads_for_many = count
 
 
 def convert(pipeline: Pipeline, width: int) -> bytes:
@@ -94,11 +87,24 @@ class OnnxRuntime:
     """The final estimator in onnxruntime, behind the prepared columns.
 
     The session is made at the first call: it starts a runtime of its own, which must not be used before a fork.
+
+    Parameters
+    ----------
+    threads_for_many
+        How many threads compute :data:`MANY_ROWS` and more; fewer rows are computed by one.
     """
 
     name = "onnx"
 
-    def __init__(self, preparation: Preparation, signature: Signature, model: bytes) -> None:
+    def __init__(
+        self,
+        preparation: Preparation,
+        signature: Signature,
+        model: bytes,
+        *,
+        threads_for_many: int = 1,
+    ) -> None:
+        self._threads_for_many = threads_for_many if len(model) <= _LARGEST_TWICE else 1
         self._signature = signature
         self.preparation = preparation
         self._model = model
@@ -119,7 +125,7 @@ class OnnxRuntime:
         if self._session_for_many is None:
             with self._lock:
                 if self._session_for_many is None:
-                    self._session_for_many = open_session(self._model, _threads_for_many)
+                    self._session_for_many = open_session(self._model, self._threads_for_many)
         return self._session_for_many
 
     def _open(self) -> Any:
@@ -136,11 +142,7 @@ class OnnxRuntime:
         if len(rows) == 1:
             numbers = self._ask_for_one(session, rows)
         else:
-            if (
-                len(rows) >= MANY_ROWS
-                and _threads_for_many > 1
-                and len(self._model) <= _LARGEST_TWICE
-            ):
+            if len(rows) >= MANY_ROWS and self._threads_for_many > 1:
                 session = self._ready_session_for_many()
             (result,) = session.run(self._outputs, {_INPUT: rows})
             numbers = np.asarray(result, dtype=np.float64)

@@ -35,13 +35,17 @@ def plan_of(runtime: Runtime) -> bytes | None:
     return None
 
 
-def runtime_of_plan(plan: bytes, signature: Signature, onnx: bytes | None) -> Runtime:
+def runtime_of_plan(
+    plan: bytes, signature: Signature, onnx: bytes | None, *, threads_for_many: int = 1
+) -> Runtime:
     """Return the runtime that a plan was made of.
 
     Parameters
     ----------
     onnx
         The version's graph; None where it has none.
+    threads_for_many
+        See :class:`~models_registry.runtimes.onnx.OnnxRuntime`.
 
     Raises
     ------
@@ -56,7 +60,8 @@ def runtime_of_plan(plan: bytes, signature: Signature, onnx: bytes | None) -> Ru
         if kind == "linear":
             return LinearRuntime(_read_affine(parts, signature), signature)
         if kind == "onnx" and onnx is not None:
-            return OnnxRuntime(_read_preparation(parts, signature), signature, onnx)
+            preparation = _read_preparation(parts, signature)
+            return OnnxRuntime(preparation, signature, onnx, threads_for_many=threads_for_many)
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise CannotRun(f"the plan cannot be read: {error!r}") from error
     raise CannotRun(f"there is no plan of a runtime '{kind}' for these files")

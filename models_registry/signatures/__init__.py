@@ -18,6 +18,7 @@ from models_registry.signatures.columns import (
     columns_from_lists,
     columns_from_read,
     columns_from_records,
+    columns_of_one,
 )
 from models_registry.signatures.errors import BodyMalformed, InputRefused, RowComplaint
 from models_registry.signatures.signature import (
@@ -51,6 +52,7 @@ __all__ = [
     "columns_from_read",
     "columns_from_records",
     "columns_from_rows",
+    "columns_of_one",
     "decode_body",
     "decode_instances",
     "encode_instances",

@@ -127,6 +127,23 @@ def columns_from_read(signature: Signature, read: ReadBody) -> Columns | None:
     return None if _is_to_refuse(columns) else columns
 
 
+def columns_of_one(signature: Signature, body: bytes) -> Columns | None:
+    """Return the row of a native body that has one, and nothing beside it; None when anything is unusual about it.
+
+    Unusual is also a value that would have to be remarked on.
+    """
+    if signature.is_plain:
+        numbers = signature.body_reader.read_numbers_of_one(body)
+        if numbers is None or not are_below(numbers, LARGEST_EXACT):
+            return None
+        return Columns(signature, numbers, (), 1)
+    read = signature.body_reader.read(body)
+    if read is None or read.row_count != 1 or read.beside:
+        return None
+    columns = columns_from_read(signature, read)
+    return None if columns is None or columns.unseen or columns.outside else columns
+
+
 def columns_from_lists(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> Columns:
     """Check columns (each a list of n values) against a signature.
 

@@ -88,6 +88,26 @@ class BodyReader:
         texts = tuple([pick(row) for row in rows] for pick in self._texts) if self._texts else ()
         return ReadBody(self._block(rows), texts, len(rows), beside)
 
+    def read_numbers_of_one(self, body: bytes) -> npt.NDArray[np.float64] | None:
+        """Return the only row of a body, shape (1, number of fields), where all fields are numbers.
+
+        None when there is not just one row, or when something is unusual, or wrong.
+        """
+        if self._decode is None or self._texts:
+            return None
+        try:
+            rows = self._decode(body).rows
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        # As many colons as there are keys at least: then no key is there twice, and nothing stands beside the rows.
+        if len(rows) != 1 or body.count(b":") != 1 + self._colons_of_a_row:
+            return None
+        try:
+            packed = self._pack(*astuple(rows[0]))
+        except struct.error:  # null is among them
+            return None
+        return np.frombuffer(packed).reshape(1, -1)
+
     def _found_beside(self, found: Any) -> Mapping[str, Any]:
         return {
             name: value

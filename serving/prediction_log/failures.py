@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from core.clock import micros_of
+
 _BEGINNING = b'{"failed":1,'
 
 
@@ -49,7 +51,7 @@ def encode_failure(failure: FailedRequest) -> bytes:
             "version": failure.model_version_id,
             "request": failure.request_id,
             "token": failure.token_prefix,
-            "at": round(failure.at.timestamp() * 1e6),
+            "at": micros_of(failure.at),
             "dialect": failure.dialect,
             "status": failure.status,
             "code": failure.code,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from core.clock import micros_of
 from serving.prediction_log.blocks import encode_block
 from serving.prediction_log.features import FeatureBlock, instances_of
 from serving.prediction_log.scores import WrittenScores
@@ -127,7 +128,7 @@ def encode_request(request: LoggedRequest) -> bytes:
         "version": request.model_version_id,
         "request": request.request_id,
         "token": request.token_prefix,
-        "at": round(request.at.timestamp() * 1e6),
+        "at": micros_of(request.at),
         "role": request.role,
         "us": request.latency_us,
         "ids": request.prediction_ids,

@@ -19,10 +19,12 @@ from models_registry.signatures import (
     columns_from_records,
     decode_body,
 )
+from serving.prediction_log.scores import WrittenScores
 from serving.protocols.base import (
     Answered,
     Decoded,
     Envelope,
+    Origin,
     Payload,
     check_row_count,
     read_threshold,
@@ -69,15 +71,12 @@ class Native:
     def encode(self, decoded: Decoded, answered: Answered) -> Payload:
         """Return predictions, probabilities, the version that answered, and an id for each prediction."""
         origin, written = answered.origin, answered.written
-        text = b'{"predictions":' + written.predictions
-        if written.probabilities is not None:
-            text += b',"probabilities":' + written.probabilities + origin.classes_text
+        text = _scores(origin, written)
         if answered.ruling is not None:
             text += _members(
                 decisions=answered.ruling.decisions, threshold=answered.ruling.threshold
             )
-        ids = orjson.dumps(answered.prediction_ids)
-        text += origin.described_text + b',"prediction_ids":' + ids
+        text += _origin(origin, answered.prediction_ids)
         columns = decoded.columns
         if columns.unseen or columns.outside:
             warnings = [
@@ -89,9 +88,29 @@ class Native:
             text += _members(**answered.explained.content())
         return Payload(200, "application/json", text + b"}")
 
+    def plain_answer(
+        self, origin: Origin, written: WrittenScores, prediction_ids: Sequence[str]
+    ) -> Payload:
+        """Return what :meth:`encode` does when nothing else was asked for and nothing is to be remarked on."""
+        text = _scores(origin, written) + _origin(origin, prediction_ids) + b"}"
+        return Payload(200, "application/json", text)
+
     def refusal(self, problem: Mapping[str, Any]) -> Payload:
         """Return the problem document as it is."""
         return Payload(problem["status"], "application/problem+json", orjson.dumps(problem))
+
+
+def _scores(origin: Origin, written: WrittenScores) -> bytes:
+    """Return the beginning of an answer."""
+    if written.probabilities is None:
+        return b'{"predictions":' + written.predictions
+    scores = (written.predictions, written.probabilities, origin.classes_text)
+    return b'{"predictions":%b,"probabilities":%b%b' % scores
+
+
+def _origin(origin: Origin, prediction_ids: Sequence[str]) -> bytes:
+    """Return who answered, as the next members."""
+    return b'%b,"prediction_ids":%b' % (origin.described_text, orjson.dumps(prediction_ids))
 
 
 def _members(**content: Any) -> bytes:

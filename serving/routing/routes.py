@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 
 from models_registry.decisions import usual_threshold
 from models_registry.loading import load_explainer, load_version
@@ -64,6 +65,8 @@ class Route:
         Who answers, as the dialects say it.
     log_head
         How the records of its answers begin.
+    is_plain
+        Whether its records have nothing but what all have.
     """
 
     project_id: int
@@ -83,6 +86,7 @@ class Route:
     threshold: float | None = None
     origin: Origin = field(init=False, compare=False, repr=False)
     log_head: bytes = field(init=False, compare=False, repr=False)
+    is_plain: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Write what all answers of the route have in common, once."""
@@ -98,6 +102,7 @@ class Route:
         )
         object.__setattr__(self, "origin", origin)
         object.__setattr__(self, "log_head", head)
+        object.__setattr__(self, "is_plain", not (self.group or self.log_policy.redaction))
 
 
 def route_of(deployment: Deployment, model: LoadedModel) -> Route:
@@ -152,7 +157,7 @@ def load_model(version: ModelVersion) -> LoadedModel:
         The runtime cannot be built from the files.
     """
     signature = Signature.from_dict(version.signature)
-    runtime = load_version(version)
+    runtime = load_version(version, threads_for_many=settings.PREDICT_MODEL_THREADS)
     if version.runtime == "native":
         runtime = BatchedRuntime(runtime)
     _answer_once(runtime, _some_rows(signature))

@@ -21,7 +21,6 @@ from core.clock import now
 from core.errors import DomainError
 from models_registry.decisions import usual_threshold
 from models_registry.models import ModelVersion, VersionStatus
-from models_registry.runtimes.onnx import use_threads_for_many_rows
 from serving.errors import EndpointNotReady, EndpointStopped, EndpointUnknown, VersionNotServed
 from serving.execution.following import follow_champions
 from serving.models import Deployment
@@ -112,7 +111,6 @@ class Routing:
         self.admissions: dict[Any, Any] | None = None
         self._minutes = MinuteCounter(self.statistics)
         self._tick_seconds = tick_seconds
-        use_threads_for_many_rows(settings.PREDICT_MODEL_THREADS)
         self._models = LoadedModels() if models is None else models
         self._traffic: Mapping[Key, Traffic] = {}
         self._open: Mapping[tuple[str, str], Route] = {}

@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from models_registry.runtimes import CannotRun, Scores, onnx
+from models_registry.runtimes import CannotRun, Scores
 from models_registry.runtimes.choice import (
     ExceptMissing,
     RuntimeChoice,
@@ -30,7 +30,7 @@ from models_registry.runtimes.choice import (
 )
 from models_registry.runtimes.linear import AffineMap, LinearRuntime
 from models_registry.runtimes.native import NativeRuntime
-from models_registry.runtimes.onnx import OnnxRuntime, convert, use_threads_for_many_rows
+from models_registry.runtimes.onnx import OnnxRuntime, convert
 from models_registry.runtimes.preparation import Preparation
 from models_registry.runtimes.proof import (
     agreements,
@@ -140,19 +140,14 @@ def test_single_rows_of_several_threads_do_not_get_into_each_others_way() -> Non
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("estimator", ["random_forest", "hist_gradient_boosting"])
-def test_two_threads_give_many_rows_the_same_answers_as_one(
-    estimator: str, kind: Kind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(onnx, "_threads_for_many", 1)
+def test_two_threads_give_many_rows_the_same_answers_as_one(estimator: str, kind: Kind) -> None:
     one, outcome = fit(estimator, kind), validated(estimator, kind)
     assert outcome.onnx is not None
     many = columns_from_frame(one.signature, frame_of(1500, seed=5))
     found: list[Scores] = []
     for threads in (1, 2):
-        use_threads_for_many_rows(threads)
-        runtime = OnnxRuntime(
-            Preparation.of(one.pipeline[0], one.signature), one.signature, outcome.onnx
-        )
+        preparation = Preparation.of(one.pipeline[0], one.signature)
+        runtime = OnnxRuntime(preparation, one.signature, outcome.onnx, threads_for_many=threads)
         found.append(runtime.predict(many))
         assert (runtime._session_for_many is not None) == (threads == 2)
     # Trees are summed up in float32, in another order.

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Role
-from serving import prediction, services
+from serving import answering, services
 from serving.models import Endpoint
 from serving.prediction_log import LogUnwritable, SegmentWriter
 from serving.routing import routing
@@ -220,7 +220,7 @@ def test_a_failure_of_ours_is_told_without_its_cause(
     def broken(*args: object, **options: object) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr(prediction, "encode_usual", broken)
+    monkeypatch.setattr(answering, "encode_usual", broken)
     answer = answered(secret_of(api()), GOOD)
     assert answer.status == 500
     assert b"a secret" not in answer.body
