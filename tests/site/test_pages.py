@@ -46,3 +46,33 @@ def test_the_menu_marks_the_search_for_predictions_and_not_the_endpoints(
     page = admin_client.get(reverse("admin:serving_endpoint_predictions")).content.decode()
     marked = re.findall(r'<a href="([^"]+)"[^>]*class="[^"]*\bactive\b', page)
     assert marked == [reverse("admin:serving_endpoint_predictions")]
+
+
+@pytest.mark.parametrize(
+    ("name", "open_then"),
+    [
+        ("login", []),
+        ("datasets_datasetversion_changelist", ["openCommandResults", "filterOpen"]),
+        ("training_trainingrun_add", ["openCommandResults"]),
+    ],
+)
+def test_pages_are_shown_without_scripts_and_nothing_lies_over_them(
+    client: Client, admin_user_: User, name: str, open_then: list[str]
+) -> None:
+    """The library hides a page until its scripts run; what its scripts would close must stay hidden."""
+    if name != "login":
+        client.force_login(admin_user_)
+    page = client.get(reverse(f"admin:{name}")).content.decode()
+    style = re.search(r"<noscript><style>(.*?)</style></noscript>", page, re.DOTALL)
+    assert style is not None
+    assert re.search(r"<html[^>]* x-cloak", page)
+    assert "html[x-cloak] { display: block !important; }" in style[1]
+    rest = page[style.end() :]
+    tags = re.findall(r'<div\b(?:[^>"]|"[^"]*")*>', rest)
+    shown = [one for one in tags if "x-show=" in one and not re.search(r"\bx-cloak\b", one)]
+    overlays = [
+        re.findall(r'x-show="([^"]+)"', one)[0] for one in shown if re.search(r"\bfixed\b", one)
+    ]
+    assert sorted(overlays) == sorted(open_then)
+    for one in overlays:
+        assert f'[x-show="{one}"]' in style[1]
