@@ -17,15 +17,18 @@ from accounts.admin_forms import FormPageMixin
 from accounts.models import Project
 from core.admin import ModelAdmin, ReadOnlyAdminMixin, badge, progress_bar
 from core.errors import FieldError
+from models_registry.decision_form import number_field_name, rule_in_words
 from training import services
 from training.forms import TrainForm
 from training.models import TrainingRun
 
-#: Where the form shows what the service says of a part of the split policy.
+#: Where the form shows what the service says of a part of the split policy, and of the one number of a
+#: decision rule whose limits depend on the task.
 _FIELDS: Mapping[str, str] = {
     "split.policy": "split_policy",
     "split.column": "split_column",
     "split.gap_hours": "gap_hours",
+    "decision.threshold": number_field_name("fixed", "threshold"),
 }
 
 
@@ -77,8 +80,8 @@ class TrainingRunAdmin(FormPageMixin, ReadOnlyAdminMixin, ModelAdmin):
         (None, {"fields": ("registered_model", "state", "progress", "run", "version_link", "job")}),
         ("Data", {"fields": ("dataset_version", "target", "features", "task", "dropped_columns")}),
         (
-            "Preprocessing and split",
-            {"fields": ("recipe", "split_in_words", "split_report")},
+            "Preprocessing, split and decision",
+            {"fields": ("recipe", "split_in_words", "split_report", "decision_rule")},
         ),
         ("Estimator", {"fields": ("estimator", "params", "seed", "holdout_fraction", "folds")}),
         ("Particulars", {"fields": ("warnings", "created_by", "created_at")}),
@@ -118,6 +121,10 @@ class TrainingRunAdmin(FormPageMixin, ReadOnlyAdminMixin, ModelAdmin):
     @display(description="Split")
     def split_in_words(self, row: TrainingRun) -> str:
         return _split_in_words(row.split_report or row.split)
+
+    @display(description="Decision rule")
+    def decision_rule(self, row: TrainingRun) -> str:
+        return rule_in_words(row.decision)
 
     @display(description="Status")
     def state(self, row: TrainingRun) -> SafeString:

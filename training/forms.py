@@ -10,7 +10,6 @@ from django.http import QueryDict
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -18,6 +17,7 @@ from accounts.models import Project
 from datasets.models import DatasetVersion, RecipeRevision
 from datasets.parameter_fields import ColumnsField
 from datasets.selectors import ready_versions, revisions_of
+from models_registry.decision_form import DecisionRuleForm
 from models_registry.models import Task
 from training.estimators import CATALOGUE, Estimator, default_estimator
 from training.parameter_fields import field_name, left_behind, parameter_field, read_parameters
@@ -29,17 +29,11 @@ _COLUMN_LIST = {"list": "column-list"}
 _SECTIONS: Mapping[str, Sequence[str]] = {
     "Data": ("dataset_version", "project", "target", "task", "features"),
     "Estimator": ("estimator", "seed"),
-    "Preprocessing, split and decision": (
-        "recipe",
-        "split_policy",
-        "split_column",
-        "gap_hours",
-        "decision",
-    ),
+    "Preprocessing and split": ("recipe", "split_policy", "split_column", "gap_hours"),
 }
 
 
-class TrainForm(forms.Form):
+class TrainForm(DecisionRuleForm):
     """What to train on what; the service has the last word on every field.
 
     The columns of the chosen version and the parameters of the chosen estimator are fields of their own.
@@ -85,14 +79,6 @@ class TrainForm(forms.Form):
             *((entry.key, entry.title) for entry in CATALOGUE.values()),
         ],
         widget=UnfoldAdminSelectWidget,
-    )
-    decision = forms.JSONField(
-        required=False,
-        initial=dict,
-        label="Decision threshold",
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text='How it is chosen, e.g. {"rule": "f1"}, {"rule": "recall", "at_least": 0.9}, {"rule": "cost", '
-        '"false_positive": 1, "false_negative": 5}; for anomalies {"rule": "contamination", "share": 0.05}.',
     )
     seed = forms.IntegerField(
         initial=0, widget=UnfoldAdminDecimalFieldWidget, help_text="Makes the run repeatable."
@@ -159,7 +145,7 @@ class TrainForm(forms.Form):
 
     @property
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """The fields under their headings, without the estimator's parameters."""
+        """The fields under their headings, without the estimator's parameters and the decision rule."""
         return [(title, [self[name] for name in names]) for title, names in _SECTIONS.items()]
 
     @property
@@ -168,7 +154,8 @@ class TrainForm(forms.Form):
         return [self[field_name(self.entry, one)] for one in self.entry.parameters]
 
     def clean(self) -> dict[str, Any]:
-        """Judge the parameters by the catalogue."""
+        """Judge the parameters by the catalogue, after the decision rule."""
+        super().clean()
         values, complaints = read_parameters(self.entry, self.cleaned_data)
         for name, text in complaints.items():
             self.add_error(name, text)
@@ -205,7 +192,7 @@ class TrainForm(forms.Form):
             "task": given["task"] or None,
             "estimator": given["estimator"] or None,
             "params": given["params"],
-            "decision": given["decision"] or None,
+            "decision": given["decision_rule"],
         }
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from models_registry.decisions.choosing import Quality, choose_threshold, quality_at
 from models_registry.decisions.decision import Decision, decided, scores_to_decide
-from models_registry.decisions.rules import DecisionRule, RuleRefused, usual_rule
+from models_registry.decisions.rules import (
+    RULE_NUMBERS,
+    DecisionRule,
+    Rule,
+    RuleRefused,
+    usual_rule,
+)
 from models_registry.decisions.ruling import (
     Ruling,
     ThresholdRefused,
@@ -15,9 +21,11 @@ from models_registry.decisions.ruling import (
 )
 
 __all__ = [
+    "RULE_NUMBERS",
     "Decision",
     "DecisionRule",
     "Quality",
+    "Rule",
     "RuleRefused",
     "Ruling",
     "ThresholdRefused",

@@ -12,7 +12,7 @@ from core.errors import FieldError, Invalid
 Rule = Literal["fixed", "f1", "cost", "precision", "recall", "contamination"]
 
 #: Each rule with its numbers, and what values they may have (both bounds belong to it).
-_NUMBERS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+RULE_NUMBERS: Mapping[Rule, Mapping[str, tuple[float, float]]] = {
     "fixed": {"threshold": (-1e300, 1e300)},
     "f1": {},
     "cost": {"false_positive": (0.0, 1e12), "false_negative": (0.0, 1e12)},
@@ -78,10 +78,10 @@ class DecisionRule:
             raise RuleRefused(
                 "Only two classes, or anomalies, are told apart by a threshold.", field="decision"
             )
-        known = [one for one in _NUMBERS if one != "contamination" or task == "anomaly"]
+        known = [one for one in RULE_NUMBERS if one != "contamination" or task == "anomaly"]
         if name not in known:
             raise RuleRefused(f"Choose among {', '.join(known)}.", field="decision.rule")
-        numbers = _NUMBERS[str(name)]
+        numbers = RULE_NUMBERS[cast("Rule", name)]
         errors = [
             FieldError(
                 f"decision.{key}", f"is not known; {name} has {', '.join(numbers) or 'none'}"
