@@ -155,8 +155,8 @@ class _Known:
     partition: Partition
 
     @property
-    def key(self) -> tuple[tuple[str, str], ...]:
-        return tuple((name, value or "") for name, value in self.partition.items())
+    def key(self) -> tuple[tuple[str, bool, str], ...]:
+        return tuple((name, value is None, value or "") for name, value in self.partition.items())
 
 
 def _files(table: DeltaTable) -> list[_Known]:
