@@ -38,6 +38,7 @@ def append(
     transaction: tuple[str, int],
     partition_by: Sequence[str] | None = None,
     row_group_rows: int | None = None,
+    opened: DeltaTable | None = None,
 ) -> int:
     """Append rows exactly once per transaction; create the table when there is none.
 
@@ -56,6 +57,8 @@ def append(
         Columns of text to partition a new table by.
     row_group_rows
         The most rows of a row group, which is what a filter reads or leaves out; Arrow's choice, when absent.
+    opened
+        The table, where it was opened a moment ago.
 
     Returns
     -------
@@ -78,7 +81,8 @@ def append(
     last: Exception | None = None
     try:
         for _ in range(_ATTEMPTS):
-            target = ensure_table(path, table.schema, partition_by=partition_by)
+            target = opened or ensure_table(path, table.schema, partition_by=partition_by)
+            opened = None
             done = target.transaction_version(name)
             if done is not None and done >= number:
                 return int(target.version())
@@ -91,15 +95,14 @@ def append(
                     target.schema(),
                     partition_by=_partition_columns(target),
                     commit_properties=CommitProperties(
-                        app_transactions=[Transaction(name, number)]
+                        app_transactions=[Transaction(name, number)], max_commit_retries=0
                     ),
                 )
             except CommitFailedError as error:
                 last = error
                 continue
             is_committed = True
-            target.update_incremental()
-            return int(target.version())
+            return int(target.version()) + 1
         raise LakeBusy("Too many writers append to the table at once.") from last
     finally:
         if not is_committed:

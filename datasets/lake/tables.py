@@ -130,6 +130,30 @@ def add_columns(path: str, schema: pa.Schema) -> None:
     raise LakeBusy("Too many writers append to the table at once.") from last
 
 
+def set_properties(path: str, configuration: Mapping[str, str]) -> None:
+    """Give a table that was made long ago the properties that new ones are made with.
+
+    Raises
+    ------
+    LakeBusy
+        Other writers won the race for the next version eight times in a row.
+    """
+    from deltalake.exceptions import CommitFailedError
+
+    last: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        table = open_table(path)
+        if table is None or configuration.items() <= table.metadata().configuration.items():
+            return
+        try:
+            table.alter.set_table_properties(dict(configuration))
+        except CommitFailedError as error:
+            last = error
+            continue
+        return
+    raise LakeBusy("Too many writers append to the table at once.") from last
+
+
 def transaction_number(path: str, name: str) -> int | None:
     """Return the latest number that a writer's stream has committed to a table; None when it has none."""
     table = open_table(path)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -22,6 +23,9 @@ from serving.prediction_log.packs import Pack, PackReader
 from serving.prediction_log.table import FAILURE_SCHEMA, PARTITION_BY, ROW_GROUP_ROWS, SCHEMA
 from serving.selectors.predictions import failures_path, log_path
 
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
 logger = logging.getLogger(__name__)
 
 #: After so many commits to a table its small files are put together; also after a shipper's first.
@@ -30,7 +34,11 @@ COMPACT_AFTER_COMMITS = 60
 _PRESSED_FACTOR = 10
 #: Files that were put together, and entries of the table's log, are kept for those who are reading them.
 _KEEP_HOURS = 2
-CONFIGURATION = {"delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours"}
+#: Whoever opens a table reads the commits since its last checkpoint, one by one.
+CONFIGURATION = {
+    "delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours",
+    "delta.checkpointInterval": "20",
+}
 
 
 def put_together(path: str, *, should_stop: Callable[[], bool] = lambda: False) -> bool:
@@ -40,7 +48,9 @@ def put_together(path: str, *, should_stop: Callable[[], bool] = lambda: False) 
     )
 
 
-def put(path: str, rows: pa.Table, transaction: tuple[str, int]) -> None:
+def put(
+    path: str, rows: pa.Table, transaction: tuple[str, int], *, opened: DeltaTable | None = None
+) -> None:
     """Append rows to a log's table, once per transaction (a writer and the number of its last segment)."""
     lake.append(
         path,
@@ -48,6 +58,7 @@ def put(path: str, rows: pa.Table, transaction: tuple[str, int]) -> None:
         transaction=transaction,
         partition_by=PARTITION_BY,
         row_group_rows=ROW_GROUP_ROWS,
+        opened=opened,
     )
 
 
@@ -157,15 +168,18 @@ class Shipper:
     def _ship_project(self, project_id: int, pack: Pack) -> int:
         self._ship_failures(project_id, pack)
         path = log_path(project_id)
-        done = lake.transaction_number(path, pack.writer) or 0
+        table = lake.open_table(path)
+        done = 0 if table is None else table.transaction_version(pack.writer) or 0
         rows = pack.rows(project_id, after=done)
         if not rows.num_rows:
             return 0
         if project_id not in self._commits:
             lake.ensure_table(path, SCHEMA, partition_by=PARTITION_BY, configuration=CONFIGURATION)
             lake.add_columns(path, SCHEMA)
+            lake.set_properties(path, CONFIGURATION)
             self._commits[project_id] = COMPACT_AFTER_COMMITS
-        put(path, rows, (pack.writer, pack.last_number))
+            table = None
+        put(path, rows, (pack.writer, pack.last_number), opened=table)
         self._commits[project_id] += 1
         return int(rows.num_rows)
 

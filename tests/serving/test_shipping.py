@@ -24,6 +24,7 @@ from serving.execution import shipping
 from serving.execution.shipping import Shipper, alone
 from serving.prediction_log import SegmentWriter, encode_frame, encode_request
 from serving.prediction_log.packs import PackReader
+from serving.prediction_log.table import PARTITION_BY, SCHEMA
 from serving.selectors.predictions import hourly_predictions, log_path, predictions
 from tests.serving.samples import PROJECT, ids_of, logged_request, shipped_ids
 
@@ -320,6 +321,21 @@ def test_small_files_are_put_together(
         files.append(len(table.file_uris()))
     assert files == [1, 2, 3, 1]
     assert shipped_ids() == ids_of(*requests)
+
+
+def test_a_table_of_long_ago_gets_the_properties_of_new_ones(
+    writer: SegmentWriter, root: Path
+) -> None:
+    lake.ensure_table(log_path(PROJECT), SCHEMA, partition_by=PARTITION_BY)
+    for _ in range(2):
+        writer.append(encode_request(logged_request()))
+        writer.rotate()
+        assert Shipper(root).ship() == 1
+    table = lake.open_table(log_path(PROJECT))
+    assert table is not None
+    assert shipping.CONFIGURATION.items() <= table.metadata().configuration.items()
+    done = [entry["operation"] for entry in table.history()]
+    assert done.count("SET TBLPROPERTIES") == 1
 
 
 def test_row_groups_stay_small_and_each_holds_a_stretch_of_time(
