@@ -46,6 +46,8 @@ class Record(msgspec.Struct, gc=False):
         n JSON values; decisions are None where none were asked for.
     probabilities
         n lists of one probability for each class (None for what is no number); None for a regressor.
+    body, columns
+        The other two ways in which instances were written; :func:`read_record` has made ``features`` of them.
 
     The others are those of :class:`~serving.prediction_log.records.LoggedRequest`.
     """
