@@ -5,7 +5,8 @@
 
 The product runs as ``up`` starts it: one web and one scorer process, SQLite, a private Redis, worker, beat and shipper
 beside them; each request is authenticated, validated against the signature, and written to the log before it is answered. Servers
-take turns within each round; figures are medians of the rounds, ratios medians of the ratios within a round. Needs
+take turns within each round; the product's log is shipped to its lake before the next one's turn (``--sustained 60`` shows
+what the product does while it ships). Figures are medians of the rounds, ratios medians of the ratios within a round. Needs
 ``wrk``; the other servers are installed once, into environments of their own. Everything listens on the loopback
 address and ends with the run; data are kept in a temporary folder.
 """
@@ -38,6 +39,13 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="of load, for each cell and server")
+    parser.add_argument(
+        "--sustained",
+        type=int,
+        default=0,
+        metavar="SECONDS",
+        help="then ask the product for so long on end, which includes shipping its log; 0: not",
+    )
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--rows", nargs="+", type=int, default=[1, 100, MOST_ROWS])
     parser.add_argument("--connections", nargs="+", type=int, default=[1, 16, 64])
@@ -54,7 +62,10 @@ def main() -> None:
         parser.exit(2, "wrk is needed to ask fast enough (Debian and Ubuntu: apt install wrk)\n")
     # Ends the way Ctrl-C does: with all servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    plan = Plan(options.models, options.rows, options.connections, options.rounds, options.seconds)
+    plan = Plan(
+        *(options.models, options.rows, options.connections, options.rounds, options.seconds),
+        options.sustained,
+    )
     pythons = _installed(options.contenders, options.peers_home.absolute())
     tell(f"this takes about {_minutes(plan, len(pythons)):.0f} minutes")
     with tempfile.TemporaryDirectory(prefix="serving-benchmark-") as name:
@@ -67,7 +78,8 @@ def main() -> None:
 
 def _minutes(plan: Plan, contenders: int) -> float:
     cells = len(plan.models) * len(plan.rows) * len(plan.connections)
-    measuring = cells * contenders * plan.rounds * (plan.seconds + 0.2)
+    measuring = cells * contenders * plan.rounds * (plan.seconds + 1.0)
+    measuring += len(plan.models) * 1.5 * plan.sustained_seconds
     return (measuring + (len(plan.models) + 1) * _START_SECONDS) / 60
 
 

@@ -93,6 +93,11 @@ class Contender:
     after: int = 0
     is_alone: bool = True
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is the product, whose log is shipped while others have their turn, unless that is waited for."""
+        return PRODUCT.name in (self.name, self.shares)
+
     def headers_for(self, facts: Facts) -> dict[str, str]:
         """Return what is sent with each request."""
         made = {"Content-Type": "application/json", **self.headers}

@@ -12,7 +12,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from benchmarks.serving.contenders import ROOT, Contender, Facts, product_environment
+from benchmarks.serving.contenders import PRODUCT, ROOT, Contender, Facts, product_environment
 from benchmarks.serving.load import Failed, Measured, Question, ask, load
 from benchmarks.serving.processes import (
     Server,
@@ -20,6 +20,7 @@ from benchmarks.serving.processes import (
     free_port,
     wait_until_it_answers,
 )
+from benchmarks.serving.shipping import ship, wait
 
 #: Of a probability. The product proves its runtimes to 1e-5; others add the cast of their own wire.
 TOLERANCE = 1e-4
@@ -34,6 +35,15 @@ class Cell:
     connections: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sustained:
+    """How the product did for a long stretch, and how many seconds later all of it was in the lake."""
+
+    seconds: int
+    measured: Measured
+    shipped_after: float
+
+
 @dataclass
 class Results:
     """What was measured.
@@ -45,6 +55,8 @@ class Results:
     memory, whole_memory
         Bytes of the process that answers and those below it, and of everything that a contender started, after the load;
         the largest of all models.
+    sustained
+        By model.
     troubles
         What went wrong, in words.
     """
@@ -52,6 +64,7 @@ class Results:
     rounds: dict[Cell, dict[str, list[Measured]]] = field(default_factory=dict)
     memory: dict[str, int] = field(default_factory=dict)
     whole_memory: dict[str, int] = field(default_factory=dict)
+    sustained: dict[str, Sustained] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
 
     def median(self, cell: Cell, name: str) -> Measured | None:
@@ -85,6 +98,7 @@ class Plan:
     connections: Sequence[int]
     rounds: int
     seconds: int
+    sustained_seconds: int = 0
 
     def cells(self, model: str) -> list[Cell]:
         """Return the cells of one model."""
@@ -113,6 +127,9 @@ def run(plan: Plan, facts: Facts, pythons: Mapping[Contender, str]) -> Results:
             taking_part = _start(facts, model, pythons, servers, results)
             taking_part = _check(plan, facts, model, taking_part, servers, results)
             _measure(plan, facts, model, taking_part, servers, results)
+            if plan.sustained_seconds and PRODUCT in taking_part:
+                _, port = servers[PRODUCT.name]
+                results.sustained[model] = _sustained(plan, facts, model, port)
             for contender in taking_part:
                 server, port = servers[contender.shares or contender.name]
                 asked = None if contender.is_alone else port + contender.after
@@ -125,6 +142,18 @@ def run(plan: Plan, facts: Facts, pythons: Mapping[Contender, str]) -> Results:
             for server, _ in servers.values():
                 server.stop()
     return results
+
+
+def _sustained(plan: Plan, facts: Facts, model: str, port: int) -> Sustained:
+    """Ask the product for one row at a time for long enough that shipping cannot be put off."""
+    tell(f"'{model}' for {plan.sustained_seconds} seconds on end …")
+    measured = load(
+        _question(PRODUCT, facts, model, port, 1),
+        connections=16,
+        seconds=plan.sustained_seconds,
+        folder=facts.folder,
+    )
+    return Sustained(plan.sustained_seconds, measured, wait(facts))
 
 
 def _start(
@@ -213,6 +242,8 @@ def _measure(
                     )
                     # Whatever it still has in hand is done before the next one's turn.
                     ask(question)
+                    if contender.is_ours:
+                        ship(facts)
                 except Failed as error:
                     results.troubles.append(f"{contender.title}, {cell}: {error}")
                     tell(results.troubles[-1])
