@@ -81,11 +81,11 @@ def table(results: Results) -> str:
             f"  {CONTENDERS[name].title:34s}{size / 2**20:10,.0f}{also if whole > size else ''}"
         )
     for model, long in results.sustained.items():
-        found = long.measured
+        told = long.measured
         lines += [
             "",
             f"{model}, 1 row a request, 16 connections, {long.seconds} seconds on end with shipping",
-            f"  {found.per_second:,.0f} requests per second, p50 {found.p50_ms:.2f} ms, p99 {found.p99_ms:.2f} ms",
+            f"  {told.per_second:,.0f} requests per second, p50 {told.p50_ms:.2f} ms, p99 {told.p99_ms:.2f} ms",
             f"  all of it was in the lake {long.shipped_after:.0f} seconds later",
         ]
     lines += ["", "to reach, one row and 16 connections where nothing else is said"]

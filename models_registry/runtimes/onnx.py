@@ -106,6 +106,7 @@ class OnnxRuntime:
     ) -> None:
         self._threads_for_many = threads_for_many if len(model) <= _LARGEST_TWICE else 1
         self._signature = signature
+        self._classes = signature.classes
         self.preparation = preparation
         self._model = model
         self._session: Any = None
@@ -137,10 +138,12 @@ class OnnxRuntime:
 
     def predict(self, columns: Columns) -> Scores:
         """Return the answers for these rows."""
-        session = self._ready_session()
+        session = self._session or self._ready_session()
         rows = self.preparation.apply(columns)
-        if len(rows) == 1:
+        if columns.row_count == 1:
             numbers = self._ask_for_one(session, rows)
+            if self._classes is not None:
+                return Scores([self._classes[numbers.argmax()]], numbers)
         else:
             if len(rows) >= MANY_ROWS and self._threads_for_many > 1:
                 session = self._ready_session_for_many()
@@ -173,6 +176,10 @@ class _OneRow:
     def __init__(
         self, session: Any, row: npt.NDArray[np.float32], output: str, answer: npt.NDArray[Any]
     ) -> None:
+        import onnxruntime
+
+        # Without them a run makes its own.
+        self._options = onnxruntime.RunOptions()
         self._row = np.array(row, order="C")
         self._answer = np.array(answer, order="C")
         self._run = session.run_with_iobinding
@@ -184,5 +191,5 @@ class _OneRow:
     def ask(self, row: npt.NDArray[np.float32]) -> FloatArray:
         """Return the answer to a row of shape (1, width)."""
         self._row[...] = row
-        self._run(self._binding)
+        self._run(self._binding, self._options)
         return self._answer.astype(np.float64)
