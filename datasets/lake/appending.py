@@ -77,7 +77,7 @@ def append(
 
     name, number = transaction
     written: list[LakeFile] = []
-    is_committed = False
+    was_asked = False
     last: Exception | None = None
     try:
         for _ in range(_ATTEMPTS):
@@ -88,6 +88,7 @@ def append(
                 return int(target.version())
             if not written:
                 written = _written(path, target, table, row_group_rows)
+            was_asked = True
             try:
                 target.create_write_transaction(
                     [file.action() for file in written],
@@ -101,11 +102,12 @@ def append(
             except CommitFailedError as error:
                 last = error
                 continue
-            is_committed = True
             return int(target.version()) + 1
         raise LakeBusy("Too many writers append to the table at once.") from last
     finally:
-        if not is_committed:
+        # A storage may carry a commit out and still report a conflict with it: it had tried twice by itself. So
+        # files that a commit was to name stay; when none does, they are removed with the other old ones.
+        if not was_asked:
             for file in written:
                 remove_file(path, file.name)
 
@@ -140,7 +142,10 @@ def compact(
     except _StoppedError:
         return False
     table.update_incremental()
-    table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+    # In full: also files that no version ever named.
+    table.vacuum(
+        retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, full=True
+    )
     return True
 
 
@@ -236,9 +241,7 @@ def _put_together(
             commit_properties=CommitProperties(max_commit_retries=0),
         )
     except CommitFailedError:
-        if file is not None:
-            remove_file(path, file.name)
-        return False
+        return False  # the file stays, as in append
     return True
 
 

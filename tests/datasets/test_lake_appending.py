@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -181,21 +183,48 @@ def test_rows_with_other_columns_are_refused_and_leave_no_file(path: str) -> Non
     assert list(Path(path).rglob("*.parquet")) == before
 
 
-def test_a_commit_that_fails_leaves_no_file(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import CommitFailedError
-
+def test_what_a_failed_commit_was_to_name_is_removed_with_the_old_files(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     append(path, rows_of([1]), 1)
     before = list(Path(path).rglob("*.parquet"))
 
     def fail(*args: object, **options: object) -> None:
         raise CommitFailedError("somebody was first")
 
-    monkeypatch.setattr(DeltaTable, "create_write_transaction", fail)
-    with pytest.raises(LakeBusy):
-        append(path, rows_of([2]), 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(DeltaTable, "create_write_transaction", fail)
+        with pytest.raises(LakeBusy):
+            append(path, rows_of([2]), 2)
     append(path, rows_of([1]), 1)
+    assert len(list(Path(path).rglob("*.parquet"))) == 2
+    lake.compact(path, keep_hours=0)
     assert list(Path(path).rglob("*.parquet")) == before
+
+
+@pytest.fixture
+def reports_a_conflict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A storage that carries commits out, and takes its own second attempt for somebody else's."""
+    commit = DeltaTable.create_write_transaction
+
+    def both(self: DeltaTable, *args: Any, **options: Any) -> None:
+        commit(self, *args, **options)
+        raise CommitFailedError("the version exists")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeltaTable, "create_write_transaction", both)
+        yield
+
+
+def test_rows_of_a_commit_that_was_carried_out_after_all_are_there_once(
+    path: str, reports_a_conflict: None
+) -> None:
+    for number in (1, 2):
+        append(path, rows_of([number]), number)
+    append(path, rows_of([2]), 2)
+    assert [row["id"] for row in all_rows(path)] == ["id-00001", "id-00002"]
+    lake.compact(path)
+    assert sorted(row["id"] for row in all_rows(path)) == ["id-00001", "id-00002"]
 
 
 def test_small_files_become_one_in_the_order_of_the_appends(path: str) -> None:
