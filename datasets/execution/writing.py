@@ -105,7 +105,7 @@ def write_version(
         lambda: rows.typed(wanted),
         transaction_id=transaction_id,
         append_to=None if base is None else base.delta_version,
-        observers=measured.observers,
+        observe=measured.update,
         on_wait=lambda: tell(before + (0.99 - before) * rows.fraction, "writing rows"),
     )
     if not written.is_new:
@@ -219,14 +219,9 @@ class _Measure:
         self._digest = RowsDigest(schema)
         self._profile = TableStream(schema)
 
-    @property
-    def observers(self) -> tuple[Callable[[pa.RecordBatch], None], ...]:
-        """What has to see every batch in order; each may do so in a thread of its own."""
-        return self._digest.update, self._profile.update
-
     def update(self, batch: pa.RecordBatch) -> None:
-        for observer in self.observers:
-            observer(batch)
+        self._digest.update(batch)
+        self._profile.update(batch)
 
     def read(self, path: str, delta_version: int, progress: Callable[[float], None]) -> None:
         """Take in the rows of a pinned version, which stay where they are."""

@@ -8,8 +8,7 @@ commits the same files anew; nothing is written twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +54,7 @@ def write_version_rows(
     *,
     transaction_id: str,
     append_to: int | None = None,
-    observers: Sequence[Callable[[pa.RecordBatch], None]] = (),
+    observe: Callable[[pa.RecordBatch], None] | None = None,
     on_wait: Callable[[], None] | None = None,
 ) -> LakeWrite:
     """Write the rows of a new version, once per transaction.
@@ -73,8 +72,8 @@ def write_version_rows(
     append_to
         The Delta version whose rows come first; None replaces all rows. When the table has moved on
         from that version (rows of a version that failed later), it is set back first.
-    observers
-        Each is shown every batch in order, in a thread of its own, while it is being written.
+    observe
+        Is shown every batch in order, in a thread of its own, while it is being written.
     on_wait
         Called several times a second, in the caller's thread, while rows are being written; what it
         raises stops the writing and is passed on.
@@ -102,7 +101,7 @@ def write_version_rows(
     feed = Feed(schema, batches(), first_row)
     try:
         with Parts(path, feed.schema, prefix=_prefix(transaction_id, append_to)) as parts:
-            run_beside(lambda: _write(feed, parts, observers), feed, on_wait)
+            run_beside(lambda: _write(feed, parts, observe), feed, on_wait)
         try:
             written = _commit(path, feed.schema, parts.parts, transaction_id, append_to)
         except BaseException:
@@ -122,15 +121,20 @@ def _prefix(transaction_id: str, append_to: int | None) -> str:
     return f"part-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
 
-def _write(feed: Feed, parts: Parts, observers: Sequence[Callable[[pa.RecordBatch], None]]) -> None:
+def _write(feed: Feed, parts: Parts, observe: Callable[[pa.RecordBatch], None] | None) -> None:
     """Write the rows while they are being observed and the next ones are being read."""
-    with ExitStack() as lanes:
-        writing = lanes.enter_context(Lane(parts.write, name="write"))
-        watching = [lanes.enter_context(Lane(one, name="observe")) for one in observers]
+    with (
+        Lane(parts.write, name="write") as writing,
+        Lane(observe or _ignore, name="observe") as seen,
+    ):
         for batch, numbered in feed.rows():
-            for lane in watching:
-                lane.put(batch)
+            if observe is not None:
+                seen.put(batch)
             writing.put(numbered)
+
+
+def _ignore(batch: pa.RecordBatch) -> None:
+    """Nobody wants to see the rows."""
 
 
 def _written_before(path: str, transaction_id: str) -> LakeWrite | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -91,29 +91,6 @@ def test_a_failure_while_rows_are_read_leaves_nothing_and_is_passed_on(path: str
     with pytest.raises(LakeBusy, match="half-way"):
         lake.write_version_rows(path, SCHEMA, broken, transaction_id="two")
     assert lake.table_version(path) == 0
-
-
-def test_every_observer_sees_all_rows_in_order_and_may_stop_the_write(path: str) -> None:
-    seen: list[list[int]] = [[], []]
-
-    def take(number: int) -> Callable[[pa.RecordBatch], None]:
-        return lambda batch: seen[number].extend(batch.column(0).to_pylist())
-
-    rows = batches(0, 1000)
-    observers = (take(0), take(1))
-    lake.write_version_rows(path, SCHEMA, lambda: rows, transaction_id="one", observers=observers)
-    assert seen == [list(range(1000))] * 2
-
-    def refuse(batch: pa.RecordBatch) -> None:
-        if batch.column(0)[0].as_py() == 500:
-            raise LakeBusy("seen enough")
-
-    with pytest.raises(LakeBusy, match="seen enough"):
-        lake.write_version_rows(
-            path, SCHEMA, lambda: rows, transaction_id="two", observers=(take(0), refuse)
-        )
-    assert lake.table_version(path) == 0
-    assert len(list(Path(path).glob("*.parquet"))) == 1
 
 
 def test_no_rows_are_refused(path: str) -> None:
