@@ -178,8 +178,9 @@ class _OneRow:
     ) -> None:
         import onnxruntime
 
-        # Without them a run makes its own.
+        # Without options a run makes its own; without this entry it looks for it in vain, which costs an exception.
         self._options = onnxruntime.RunOptions()
+        self._options.add_run_config_entry("gpu_graph_id", "-1")
         self._row = np.array(row, order="C")
         self._answer = np.array(answer, order="C")
         self._run = session.run_with_iobinding
