@@ -1,6 +1,6 @@
-"""One prediction request, from the bytes that came in to the bytes that go out.
+"""One prediction request of an admitted caller: answered or refused, counted, offered to shadows.
 
-The fast lane and the documented views both call :func:`answer`, so their answers are the same.
+The fast lane and the documented views both call :func:`respond`, so their answers are the same.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from accounts.policy import Permission
-from accounts.principals import Principal
 from core.errors import DomainError, TooLarge
 from serving.admission import Admitted, key_of
-from serving.answering import Log, Made, make, make_for_one
+from serving.answering import Made, make, make_for_one
 from serving.errors import TookTooLong
 from serving.failed_requests import note_failure
 from serving.limits import limits
@@ -29,30 +27,6 @@ logger = logging.getLogger(__name__)
 #: Larger bodies take long enough that another thread had better use the time in which Python's lock is free.
 _SMALL_BODY_BYTES = 64 * 1024
 _NO_TURN = nullcontext()
-
-
-def answer(
-    envelope: Envelope,
-    *,
-    codec: Codec = NATIVE,
-    route: Route,
-    principal: Principal,
-    request_id: str,
-    log: Log,
-) -> Payload:
-    """Return the answer to a request in one of the dialects.
-
-    Raises
-    ------
-    DomainError
-        The caller may not predict, the body does not fit the signature or the limits, or the answer could
-        not be logged.
-    """
-    principal.require(Permission.PREDICT)
-    return make(
-        *(envelope, codec, route, principal.token_prefix, request_id, log, ""),
-        time.perf_counter(),
-    ).payload
 
 
 def respond(

@@ -15,14 +15,31 @@ import psutil
 
 HOST = "127.0.0.1"
 _END_SECONDS = 30.0
+_ATTEMPTS = 100
 
 
-def free_port() -> int:
-    """Return a port of the loopback address on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
+def free_port(count: int = 3) -> int:
+    """Return a port of the loopback address on which nobody listens, nor on those that follow it.
+
+    Parameters
+    ----------
+    count
+        How many ports a server takes.
+
+    Raises
+    ------
+    OSError
+        None was found.
+    """
+    for _ in range(_ATTEMPTS):
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError, OverflowError):
+            port = 0
+            for place in range(count):
+                listener = held.enter_context(socket.socket())
+                listener.bind((HOST, port + place if port else 0))
+                port = port or int(listener.getsockname()[1])
+            return port
+    raise OSError(f"no {count} free ports in a row")
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ class PackReader:
     quarantine
         Folder that keeps segments which could not be read in full.
     pack_bytes
-        Segments are put together up to about this size.
+        Segments are put together up to about this size, on disk and in memory.
     """
 
     def __init__(self, quarantine: Path, *, pack_bytes: int = PACK_BYTES) -> None:
@@ -98,33 +99,30 @@ class PackReader:
 
     def read(self, segments: Sequence[Segment]) -> Iterator[Pack]:
         """Read a writer's segments in their order."""
-        for taken in self._groups(segments):
+        waiting = deque(segments)
+        while waiting:
             with _uncollected():
-                pack = self._pack(taken)
+                pack = self._pack(waiting)
             yield pack
 
-    def _groups(self, segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
+    def _pack(self, waiting: deque[Segment]) -> Pack:
+        """Take segments from the front, one at least: up to a size on disk, and up to one of the rows in memory."""
         taken: list[Segment] = []
-        size = 0
-        for segment in segments:
-            taken.append(segment)
-            size += segment.path.stat().st_size
-            if size >= self._pack_bytes:
-                yield taken
-                taken, size = [], 0
-        if taken:
-            yield taken
-
-    def _pack(self, segments: Sequence[Segment]) -> Pack:
         tables: dict[int, list[tuple[int, pa.Table]]] = {}
         failures: dict[int, list[tuple[int, pa.Table]]] = {}
-        for segment in segments:
+        size = rows_size = 0
+        while waiting and max(size, rows_size) < self._pack_bytes:
+            segment = waiting.popleft()
+            taken.append(segment)
+            size += segment.path.stat().st_size
             failed: dict[int, list[FailedRequest]] = {}
             for project_id, table in self._tables(segment, failed):
                 tables.setdefault(project_id, []).append((segment.number, table))
+                # Numbers of a large request take three times as much as text.
+                rows_size += table.nbytes
             for project_id, requests in failed.items():
                 failures.setdefault(project_id, []).append((segment.number, failure_rows(requests)))
-        return Pack(tuple(segments), tables, failures)
+        return Pack(tuple(taken), tables, failures)
 
     def _tables(
         self, segment: Segment, failed: dict[int, list[FailedRequest]]

@@ -19,14 +19,13 @@ from models_registry.models import ModelVersion
 from serving import services
 from serving.execution.shipping import Shipper
 from serving.models import Endpoint
-from serving.prediction import answer
 from serving.prediction_log import encode_request, read_record
 from serving.prediction_log.table import rows_of
 from serving.protocols import Envelope
 from serving.protocols.mlflow_scoring import MlflowScoring
 from serving.routing import routing
 from serving.selectors.predictions import log_path
-from tests.serving.test_predictions import CALLER, Log, ask, refused, route
+from tests.serving.test_predictions import Log, ask, made, refused, route
 from tests.serving.versions import ROW, register
 from tests.serving.wire import URL, answered, secret_of
 
@@ -153,15 +152,9 @@ def test_mlflows_parameters_make_decisions_of_predictions(churn: Endpoint, api: 
 def test_mlflows_parameters_that_make_no_sense_are_refused(
     parameters: dict[str, Any], field: str
 ) -> None:
+    envelope = Envelope(json.dumps(mlflow_body(**parameters)).encode(), "application/json")
     with pytest.raises(DomainError) as refusal:
-        answer(
-            Envelope(json.dumps(mlflow_body(**parameters)).encode(), "application/json"),
-            codec=MlflowScoring(),
-            route=route(),
-            principal=CALLER,
-            request_id="r",
-            log=Log(),
-        )
+        made(envelope, route(), Log(), MlflowScoring())
     assert refusal.value.field == field
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,30 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from accounts.errors import PermissionMissing
-from accounts.models import Role, Scope
-from accounts.principals import Principal
 from core.clock import now
 from core.errors import DomainError, Unavailable
 from core.ids import uuid7_time
 from models_registry.runtimes.native import NativeRuntime
 from models_registry.signatures import encode_instances
-from serving import prediction
+from serving import answering
 from serving.prediction_log import LoggedRequest, decode_request
-from serving.protocols import Envelope, exchange
+from serving.protocols import NATIVE, Codec, Envelope, Payload, exchange
 from serving.protocols.native import MOST_WARNINGS
 from serving.routing import Route
 from tests.models_registry.fitting import Kind, fit
 from tests.serving.versions import ROW, in_memory
 
-CALLER = Principal(
-    user_id=1,
-    username="ann",
-    project_id=7,
-    project_slug="demo",
-    role=Role.VIEWER,
-    token_prefix="mls_abc",
-)
+TOKEN_PREFIX = "mls_abc"
 
 
 class Log:
@@ -70,17 +61,15 @@ def route(estimator: str = "logistic", kind: Kind = "binary") -> Route:
     )
 
 
-def ask(
-    body: object, *, at: Route | None = None, log: Log | None = None, caller: Principal = CALLER
-) -> dict[str, Any]:
+def made(envelope: Envelope, at: Route, log: Log, codec: Codec = NATIVE) -> Payload:
+    """Return the answer of the general way."""
+    began = time.perf_counter()
+    return answering.make(envelope, codec, at, TOKEN_PREFIX, "r-1", log, "", began).payload
+
+
+def ask(body: object, *, at: Route | None = None, log: Log | None = None) -> dict[str, Any]:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = prediction.answer(
-        Envelope(content, "application/json"),
-        route=at or route(),
-        principal=caller,
-        request_id="r-1",
-        log=log or Log(),
-    )
+    answer = made(Envelope(content, "application/json"), at or route(), log or Log())
     assert (answer.status, answer.content_type) == (200, "application/json")
     value: dict[str, Any] = json.loads(answer.body)
     return value
@@ -231,18 +220,6 @@ def test_warnings_are_listed_up_to_a_limit() -> None:
     answer = ask({"instances": [{**ROW, "region": "moon"}] * 150})
     assert len(answer["warnings"]) == MOST_WARNINGS + 1
     assert answer["warnings"][-1]["detail"].startswith("50 more")
-
-
-def test_who_may_not_predict_is_refused_before_anything_is_read() -> None:
-    caller = Principal(
-        user_id=1,
-        username="ann",
-        project_id=7,
-        project_slug="demo",
-        role=Role.ADMIN,
-        scopes=frozenset({Scope.READ}),
-    )
-    assert isinstance(refused(b"{", caller=caller), PermissionMissing)
 
 
 def test_a_failure_tells_nothing_of_its_cause() -> None:

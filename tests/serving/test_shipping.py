@@ -150,7 +150,7 @@ def test_a_shipper_that_died_between_commit_and_removal_ships_nothing_twice(
 def test_many_segments_become_one_commit_and_large_ones_several(
     writer: SegmentWriter, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipping, "PackReader", lambda folder: PackReader(folder, pack_bytes=2000))
+    monkeypatch.setattr(shipping, "PackReader", lambda folder: PackReader(folder, pack_bytes=5000))
     requests = [logged_request(10) for _ in range(5)]
     for one in requests:
         writer.append(encode_request(one))
