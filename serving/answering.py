@@ -20,7 +20,7 @@ from serving.errors import TookTooLong
 from serving.limits import Limits, limits
 from serving.prediction_log import LoggedRequest, encode_request
 from serving.prediction_log.records import encode_usual
-from serving.prediction_log.scores import write_scores
+from serving.prediction_log.scores import WrittenScores, write_scores
 from serving.protocols import NATIVE, Answered, Codec, Decoded, Envelope, Payload
 from serving.protocols.exchange import read_rows, write_answer
 from serving.routing import Route
@@ -117,15 +117,8 @@ def _record(
     policy, ruling, written = route.log_policy, answered.ruling, answered.written
     instances, body = policy.kept(decoded.given, decoded.columns, decoded.body)
     if body is not None and ruling is None and not (entity_key or route.group):
-        return encode_usual(
-            route.log_head,
-            request_id=request_id,
-            token_prefix=token_prefix,
-            at_us=time.time_ns() // 1000,
-            latency_us=round(seconds * 1e6),
-            prediction_ids=answered.prediction_ids,
-            written=written,
-            body=body,
+        return _usual_record(
+            *(route, token_prefix, request_id, seconds, answered.prediction_ids, written, body)
         )
     return encode_request(
         LoggedRequest(
@@ -153,6 +146,28 @@ def _record(
     )
 
 
+def _usual_record(
+    route: Route,
+    token_prefix: str,
+    request_id: str,
+    seconds: float,
+    prediction_ids: Sequence[str],
+    written: WrittenScores,
+    body: bytes,
+) -> bytes:
+    """Return what the log keeps of an answer that has nothing but what all have."""
+    return encode_usual(
+        route.log_head,
+        request_id=request_id,
+        token_prefix=token_prefix,
+        at_us=time.time_ns() // 1000,
+        latency_us=round(seconds * 1e6),
+        prediction_ids=prediction_ids,
+        written=written,
+        body=body,
+    )
+
+
 def make_for_one(
     envelope: Envelope, route: Route, token_prefix: str, request_id: str, log: Log, began: float
 ) -> Payload | None:
@@ -177,15 +192,8 @@ def make_for_one(
     prediction_ids = uuid7_texts(1)
     if route.log_policy.takes():
         log.append(
-            encode_usual(
-                route.log_head,
-                request_id=request_id,
-                token_prefix=token_prefix,
-                at_us=time.time_ns() // 1000,
-                latency_us=round(seconds * 1e6),
-                prediction_ids=prediction_ids,
-                written=written,
-                body=envelope.body,
+            _usual_record(
+                *(route, token_prefix, request_id, seconds, prediction_ids, written, envelope.body)
             )
         )
     return NATIVE.plain_answer(route.origin, written, prediction_ids)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sklearn.datasets import load_breast_cancer
@@ -15,12 +16,27 @@ from jobs.models import Job
 from models_registry.models import ModelVersion
 from models_registry.services import promote
 from serving.models import Endpoint
+from serving.prediction_log import SegmentWriter
 from serving.services import create_endpoint
 from tests.serving.versions import promoted
 from training.services import start_training
 
 FEATURES = ["mean radius", "mean texture", "mean smoothness"]
 Train = Callable[..., ModelVersion]
+
+
+@pytest.fixture
+def root(lake_home: Path) -> Path:
+    """The folder of the prediction log, beside the lake into which it is shipped."""
+    return lake_home / "prediction-log"
+
+
+@pytest.fixture
+def writer(root: Path) -> Iterator[SegmentWriter]:
+    """A writer that closes no segment by itself."""
+    made = SegmentWriter(root, segment_seconds=3600)
+    yield made
+    made.close()
 
 
 @pytest.fixture

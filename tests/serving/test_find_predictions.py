@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -17,18 +17,6 @@ from serving.prediction_log import LoggedRequest, SegmentWriter, encode_request,
 from serving.selectors import predictions as log
 from serving.selectors.predictions import find_predictions
 from tests.serving.samples import PROJECT, logged_request
-
-
-@pytest.fixture
-def root(lake_home: Path) -> Path:
-    return lake_home / "prediction-log"
-
-
-@pytest.fixture
-def writer(root: Path) -> Iterator[SegmentWriter]:
-    made = SegmentWriter(root, segment_seconds=3600)
-    yield made
-    made.close()
 
 
 def ids(*requests: LoggedRequest) -> list[UUID]:

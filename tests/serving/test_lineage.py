@@ -28,11 +28,6 @@ from tests.serving.samples import logged_request
 
 
 @pytest.fixture
-def root(lake_home: Path) -> Path:
-    return lake_home / "prediction-log"
-
-
-@pytest.fixture
 def logged(endpoint: Endpoint, root: Path) -> LoggedRequest:
     """An answer of the endpoint, as the web process logs it; it is not shipped yet."""
     deployment = champion_deployment(endpoint)

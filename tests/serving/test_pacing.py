@@ -35,18 +35,6 @@ def named(name: str) -> list[int]:
     ]
 
 
-@pytest.fixture
-def root(lake_home: Path) -> Path:
-    return lake_home / "prediction-log"
-
-
-@pytest.fixture
-def writer(root: Path) -> Iterator[SegmentWriter]:
-    made = SegmentWriter(root, segment_seconds=3600)
-    yield made
-    made.close()
-
-
 class Watched:
     """A pacing whose working threads tell with which niceness they work."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -21,18 +20,6 @@ from serving.prediction_log.packs import PackReader
 from serving.prediction_log.table import PARTITION_BY, SCHEMA
 from serving.selectors.predictions import hourly_predictions, log_path, predictions
 from tests.serving.samples import PROJECT, ids_of, logged_request, shipped_ids
-
-
-@pytest.fixture
-def root(lake_home: Path) -> Path:
-    return lake_home / "prediction-log"
-
-
-@pytest.fixture
-def writer(root: Path) -> Iterator[SegmentWriter]:
-    made = SegmentWriter(root, segment_seconds=3600)
-    yield made
-    made.close()
 
 
 def test_predictions_are_shipped_once_with_all_that_is_known(

@@ -20,11 +20,6 @@ from tests.serving.samples import PROJECT, ids_of, logged_request, shipped_ids
 SOURCE = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def root(lake_home: Path) -> Path:
-    return lake_home / "prediction-log"
-
-
 _WRITE_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
