@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from datasets.engine.quoting import identifier, literal
+from datasets.lake.scanning import scan
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,12 +30,15 @@ class TableSource:
         The columns that can be seen.
     files
         The local Parquet files that hold the rows, when they have been looked up already.
+    store
+        How to reach the object storage, in the words of the Delta engine; with the key, so it is not shown.
     """
 
     path: str
     delta_version: int
     columns: tuple[str, ...]
     files: tuple[str, ...] | None = None
+    store: Mapping[str, str] | None = field(default=None, repr=False)
 
     @property
     def is_local(self) -> bool:
@@ -50,7 +54,8 @@ class TableSource:
     def _open(self) -> Any:
         from deltalake import DeltaTable
 
-        return DeltaTable(self.path, version=self.delta_version)
+        options = None if self.store is None else dict(self.store)
+        return DeltaTable(self.path, version=self.delta_version, storage_options=options)
 
     def attach(
         self,
@@ -75,7 +80,7 @@ class TableSource:
             rows = f"read_parquet([{paths}], hive_partitioning = false)"
         else:
             inner = f"__arrow__{name}"
-            connection.register(inner, self._open().to_pyarrow_dataset())
+            connection.register(inner, scan(self._open()))
             rows = identifier(inner)
         connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {listed} FROM {rows}")  # noqa: S608
 

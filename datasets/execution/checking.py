@@ -19,7 +19,6 @@ from datasets.checking.evaluation import CheckVerdict, Outcome, Subject, evaluat
 from datasets.checking.tables import CheckedTable, Tables
 from datasets.errors import ChecksFailed, VersionNotReady
 from datasets.execution.writing import WrittenVersion
-from datasets.lake.scanning import pinned_rows
 from datasets.models import (
     CheckResult,
     DataCheck,
@@ -124,7 +123,7 @@ def _carried_out(check: DataCheck, subject: Subject) -> Outcome:
 def _subject(tables: Tables, checked: CheckedVersion) -> Subject:
     dataset = checked.version.dataset
     rows = tables.add(
-        pinned_rows(lake.dataset_path(dataset), checked.delta_version),
+        lake.pinned_rows(lake.dataset_path(dataset), checked.delta_version),
         schema=checked.schema,
         row_count=checked.row_count,
         label=str(checked.version),
@@ -137,7 +136,7 @@ def _subject(tables: Tables, checked: CheckedVersion) -> Subject:
         if version.pk not in taken:
             known = CheckedVersion.of(version)
             taken[version.pk] = tables.add(
-                pinned_rows(lake.dataset_path(version.dataset), known.delta_version),
+                lake.pinned_rows(lake.dataset_path(version.dataset), known.delta_version),
                 schema=known.schema,
                 row_count=known.row_count,
                 label=str(version),

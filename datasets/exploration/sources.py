@@ -38,7 +38,8 @@ def source_of(version: DatasetVersion, *, with_row_number: bool = False) -> Tabl
         raise LakeCorrupt("The table of the dataset is gone.")
     names = Schema.from_dict(version.schema).names
     columns = (lake.ROW_COLUMN, *names) if with_row_number else names
-    return TableSource(path, version.delta_version, columns).with_files()
+    source = TableSource(path, version.delta_version, columns, store=lake.storage_options(path))
+    return source.with_files()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ survive it); importing is harmless, because the engine is imported where it is c
 from datasets.lake.appending import append, compact
 from datasets.lake.erasing import key_files, pinned_files, purge, rewrite_partition
 from datasets.lake.feed import ROW_COLUMN
+from datasets.lake.object_storage import storage_options
 from datasets.lake.quarantine import SOURCE_KEY as QUARANTINE_KEY
 from datasets.lake.quarantine import (
     count_naming,
@@ -16,6 +17,8 @@ from datasets.lake.quarantine import (
     quarantined,
     redact_put_aside,
 )
+from datasets.lake.scanning import scan
+from datasets.lake.statistics import telling
 from datasets.lake.stretches import Stretches
 from datasets.lake.tables import (
     add_columns,
@@ -36,6 +39,7 @@ from datasets.lake.versions import (
     iter_batches,
     iter_pinned,
     pinned_row_count,
+    pinned_rows,
     pinned_size_bytes,
     preview,
     read_pinned,
@@ -66,6 +70,7 @@ __all__ = [
     "open_table",
     "pinned_files",
     "pinned_row_count",
+    "pinned_rows",
     "pinned_size_bytes",
     "preview",
     "purge",
@@ -79,10 +84,13 @@ __all__ = [
     "remove_dataset",
     "remove_table",
     "rewrite_partition",
+    "scan",
     "set_properties",
     "start_engine",
+    "storage_options",
     "table_path",
     "table_version",
+    "telling",
     "transaction_number",
     "write_version_rows",
 ]

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from datasets.errors import LakeBusy, LakeCorrupt
 from datasets.lake.files import LakeFile, Partition, remove_file, write_file
 from datasets.lake.object_storage import folder_of
+from datasets.lake.statistics import told_columns
 from datasets.lake.tables import ensure_table, open_table
 
 if TYPE_CHECKING:
@@ -224,7 +225,9 @@ def _put_together(
     partition = group[0].partition
     schema = _schema_without(table, partition)
     rows = _in_row_groups(_rows(path, group, schema, should_stop), row_group_rows)
-    file = write_file(path, schema, rows, partition=partition, row_group_rows=row_group_rows)
+    file = write_file(
+        path, schema, rows, partition=partition, told=_told(table), row_group_rows=row_group_rows
+    )
     moment = int(time.time() * 1000)
     changes: list[Any] = [
         RemoveAction(one.path, False, moment, one.size_bytes, dict(one.partition)) for one in group
@@ -301,6 +304,7 @@ def _written(
                 named,
                 [rows.select(named.names)],
                 partition=partition,
+                told=_told(target),
                 row_group_rows=row_group_rows,
             )
             if file is not None:
@@ -333,3 +337,8 @@ def _partition_columns(table: DeltaTable) -> list[str]:
 def _schema_without(table: DeltaTable, partition: Partition) -> pa.Schema:
     schema = pa.schema(table.schema().to_arrow())
     return pa.schema([field for field in schema if field.name not in partition])
+
+
+def _told(table: DeltaTable) -> list[str]:
+    """Return the columns that the log tells of."""
+    return told_columns(table.metadata().configuration)

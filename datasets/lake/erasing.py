@@ -1,7 +1,7 @@
 """Taking rows out of tables for good: not from the latest version only, but from every file.
 
 A deletion by predicate is not enough, for two reasons. Delta keeps the predicate in its log, and the log keeps
-the smallest and largest value of each column of each file: both would go on telling whose rows they were.
+the smallest and largest value of some columns of each file: both would go on telling whose rows they were.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from datasets.errors import LakeBusy
 from datasets.lake.object_storage import is_object, object_storage
+from datasets.lake.scanning import scan
 from datasets.lake.tables import open_table
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ def rewrite_partition(
         table = open_table(path)
         if table is None:
             return 0
-        dataset = table.to_pyarrow_dataset(file_pruning_predicate=[(column, "=", value)])
-        rows = dataset.to_table()
+        rows = scan(table, partitions=[(column, "=", value)]).to_table()
         kept = keep(rows)
         if kept.num_rows == rows.num_rows:
             return 0

@@ -6,43 +6,24 @@ group that is being filled, and committed afterwards in one action.
 
 from __future__ import annotations
 
-import json
-import time
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import pyarrow as pa
 
+from datasets.lake.files import LakeFile
 from datasets.lake.layout import Layout
 from datasets.lake.object_storage import folder_of
+from datasets.lake.statistics import statistics_of
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
-    from deltalake.transaction import AddAction
 
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 48 << 20
 FILE_BYTES = 256 << 20
 """Bytes of values (not of the file) after which the next file is begun."""
-_STATISTICS_LENGTH = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A finished file: its name in the table's folder, and what the log will say about it."""
-
-    name: str
-    size_bytes: int
-    statistics: str
-
-    def action(self) -> AddAction:
-        """Return what the commit adds."""
-        from deltalake.transaction import AddAction
-
-        moment = int(time.time() * 1000)
-        return AddAction(self.name, self.size_bytes, {}, moment, True, self.statistics)
 
 
 class Parts:
@@ -55,6 +36,8 @@ class Parts:
     ----------
     path
         Address of the table: a folder, or ``s3://…``.
+    schema
+        Of the rows; the log tells of the first column.
     prefix
         Beginning of the names of all files: the same for each attempt at the same write, and for no other.
     """
@@ -69,9 +52,8 @@ class Parts:
         self._sink: Any = None
         self._name = ""
         self._file_bytes = 0
-        self._counted = _Statistics(schema)
         self._metadata: list[pq.FileMetaData] = []
-        self.parts: list[Part] = []
+        self.parts: list[LakeFile] = []
 
     def __enter__(self) -> Self:
         self._remove_all()
@@ -110,7 +92,6 @@ class Parts:
         size, self._waiting, self._waiting_bytes = self._waiting_bytes, [], 0
         writer = self._writer or self._begin_file(table)
         writer.write_table(table, row_group_size=table.num_rows)
-        self._counted.update(table)
         self._file_bytes += size
         if self._file_bytes >= FILE_BYTES:
             self._end_file()
@@ -125,7 +106,7 @@ class Parts:
             self._sink,
             self._schema,
             metadata_collector=self._metadata,
-            **Layout.of(first).options(),
+            **Layout.of_version(first).options(),
         )
         return self._writer
 
@@ -136,8 +117,8 @@ class Parts:
         self._sink.close()
         self._writer = None
         size = int(self._files.get_file_info(self._name).size)
-        self.parts.append(Part(self._name, size, self._counted.to_json(self._metadata.pop())))
-        self._counted = _Statistics(self._schema)
+        statistics = statistics_of(self._metadata.pop(), self._schema.names[:1])
+        self.parts.append(LakeFile(self._name, size, statistics))
 
     def _abandon(self) -> None:
         writer, self._writer = self._writer, None
@@ -158,44 +139,3 @@ class Parts:
             if info.base_name.startswith(self._prefix):
                 self._files.delete_file(info.path)
         self.parts = []
-
-
-class _Statistics:
-    """Row count, nulls, smallest and largest values of a file, as Delta's log has them."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        # As in the engine's own files: the first columns only, so that the log stays small.
-        self._names = schema.names[:_STATISTICS_LENGTH]
-        self._nulls = dict.fromkeys(self._names, 0)
-        # Of moments the log keeps milliseconds only, and a bound that is cut is no bound.
-        self._bounded = [
-            (at, name)
-            for at, name in enumerate(self._names)
-            if pa.types.is_integer(schema.types[at]) or pa.types.is_floating(schema.types[at])
-        ]
-
-    def update(self, table: pa.Table) -> None:
-        """Take in rows that are being written."""
-        for name in self._names:
-            self._nulls[name] += table.column(name).null_count
-
-    def to_json(self, metadata: pq.FileMetaData) -> str:
-        """Return what the log says about a finished file; its own metadata know the bounds."""
-        low: dict[str, Any] = {}
-        high: dict[str, Any] = {}
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            for at, name in self._bounded:
-                found = group.column(at).statistics
-                if found is not None and found.has_min_max:
-                    low[name] = min(low.get(name, found.min), found.min)
-                    high[name] = max(high.get(name, found.max), found.max)
-        return json.dumps(
-            {
-                "numRecords": metadata.num_rows,
-                "minValues": low,
-                "maxValues": high,
-                "nullCount": self._nulls,
-            },
-            allow_nan=False,
-        )

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from datasets.lake.feed import ROW_COLUMN
 from datasets.lake.object_storage import folder_of, is_object
+from datasets.lake.scanning import scan
 from datasets.lake.versions import dataset_path, open_pinned, schema_of
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Stretches:
     def _sorted(self, first_row: int, row_count: int) -> pa.Table:
         """Return a stretch wherever its rows are, in their order."""
         row = pc.field(ROW_COLUMN)
-        found = self._table.to_pyarrow_dataset().to_table(
+        found = scan(self._table).to_table(
             columns=[ROW_COLUMN, *self._names],
             filter=(row >= first_row) & (row < first_row + row_count),
         )

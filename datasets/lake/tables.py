@@ -11,6 +11,8 @@ from django.conf import settings
 
 from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable
 from datasets.lake.object_storage import is_object, storage_options
+from datasets.lake.scanning import Condition, scan
+from datasets.lake.statistics import telling
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -75,7 +77,7 @@ def ensure_table(
 ) -> DeltaTable:
     """Open a table, creating an empty one when there is none.
 
-    Two processes may try at the same moment; both get the table.
+    Two processes may try at the same moment; both get the table. Without ``configuration`` its log tells of no column.
     """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
@@ -90,7 +92,7 @@ def ensure_table(
             schema=schema,
             mode="error",
             partition_by=list(partition_by) if partition_by else None,
-            configuration=dict(configuration) if configuration else None,
+            configuration=dict(configuration or telling(())),
             storage_options=storage_options(path),
         )
     except DeltaError:
@@ -187,7 +189,7 @@ def read_window(
     path: str,
     *,
     columns: Sequence[str] | None = None,
-    partitions: Sequence[tuple[str, str, Any]] | None = None,
+    partitions: Sequence[Condition] | None = None,
     where: Any = None,
     version: int | None = None,
 ) -> pa.Table | None:
@@ -208,8 +210,7 @@ def read_window(
     table = open_table(path, version=version)
     if table is None:
         return None
-    pruning = list(partitions) if partitions else None
-    dataset = table.to_pyarrow_dataset(file_pruning_predicate=pruning)
+    dataset = scan(table, partitions=partitions)
     return dataset.to_table(columns=list(columns) if columns is not None else None, filter=where)
 
 

@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +22,7 @@ import pyarrow.compute as pc
 from datasets.errors import LakeCorrupt, VersionNotReady
 from datasets.lake.feed import ROW_COLUMN
 from datasets.lake.object_storage import is_object, remove_folder
+from datasets.lake.scanning import file_name, scan
 from datasets.lake.tables import open_table, table_path
 from datasets.schema import Schema
 
@@ -107,6 +107,19 @@ def read_pinned(path: str, delta_version: int, schema: Schema) -> pa.Table:
     )
 
 
+def pinned_rows(path: str, delta_version: int) -> pads.Dataset:
+    """Return a pinned Delta version as an Arrow dataset, its column ``__row__`` (from 0) included.
+
+    It is for engines that read by themselves only what they need.
+
+    Raises
+    ------
+    LakeCorrupt
+        The table, or this version of it, is gone.
+    """
+    return scan(open_pinned(path, delta_version))
+
+
 def iter_pinned(
     path: str, delta_version: int, schema: Schema, *, batch_rows: int = BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
@@ -117,7 +130,7 @@ def iter_pinned(
     else) are all rows read at once and sorted.
     """
     table = open_pinned(path, delta_version)
-    dataset = table.to_pyarrow_dataset()
+    dataset = scan(table)
     names = [ROW_COLUMN, *schema.names]
     target = schema.to_arrow()
     fragments = _fragments_in_order(table, dataset)
@@ -152,7 +165,7 @@ def _typed(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
 def _fragments_in_order(table: DeltaTable, dataset: pads.Dataset) -> list[Any] | None:
     actions = pa.table(table.get_add_actions(flatten=True))
     low, high = f"min.{ROW_COLUMN}", f"max.{ROW_COLUMN}"
-    fragments = {_file_name(fragment.path): fragment for fragment in dataset.get_fragments()}
+    fragments = {file_name(fragment.path): fragment for fragment in dataset.get_fragments()}
     if low not in actions.schema.names or actions[low].null_count or actions[high].null_count:
         return None
     files = sorted(
@@ -165,11 +178,7 @@ def _fragments_in_order(table: DeltaTable, dataset: pads.Dataset) -> list[Any] |
     )
     if any(after[0] <= before[1] for before, after in pairwise(files)):
         return None
-    return [fragments[_file_name(path)] for _, _, path in files]
-
-
-def _file_name(path: str) -> str:
-    return unquote(path).rpartition("/")[2]
+    return [fragments[file_name(path)] for _, _, path in files]
 
 
 def preview(version: DatasetVersion, *, offset: int, limit: int) -> pa.Table:
@@ -184,7 +193,7 @@ def preview(version: DatasetVersion, *, offset: int, limit: int) -> pa.Table:
     assert version.delta_version is not None
     table = open_pinned(dataset_path(version.dataset), version.delta_version)
     row = pc.field(ROW_COLUMN)
-    found = table.to_pyarrow_dataset().to_table(
+    found = scan(table).to_table(
         columns=[ROW_COLUMN, *schema.names], filter=(row >= offset) & (row < offset + limit)
     )
     return found.sort_by(ROW_COLUMN).select(list(schema.names)).cast(schema.to_arrow())
@@ -206,7 +215,7 @@ def highest_value(path: str, delta_version: int, column: str, *, from_row: int =
 
     Text is compared by its code points, as the filters of this package do.
     """
-    dataset = open_pinned(path, delta_version).to_pyarrow_dataset()
+    dataset = pinned_rows(path, delta_version)
     highest = None
     for batch in dataset.to_batches(columns=[column], filter=pc.field(ROW_COLUMN) >= from_row):
         found = pc.max(batch.column(0)).as_py()

@@ -17,9 +17,11 @@ import pyarrow as pa
 
 from datasets.errors import LakeBusy, LakeCorrupt, LakeUnreachable
 from datasets.lake.feed import Feed, run_beside
+from datasets.lake.files import LakeFile
 from datasets.lake.lanes import Lane
 from datasets.lake.object_storage import is_object, storage_options
-from datasets.lake.parts import Part, Parts
+from datasets.lake.parts import Parts
+from datasets.lake.statistics import telling_first
 from datasets.lake.tables import open_table
 from datasets.schema import Schema
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
 _ATTEMPTS = 5
-_KEEP_FOR_EVER: dict[str, str | None] = {
+_PROPERTIES: dict[str, str] = {
+    # The first column numbers the rows. What the log tells of is not forgotten with the rows.
+    **telling_first(),
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
@@ -155,7 +159,7 @@ def _version_of_transaction(table: DeltaTable, transaction_id: str) -> int | Non
 def _commit(
     path: str,
     schema: pa.Schema,
-    parts: list[Part],
+    parts: list[LakeFile],
     transaction_id: str,
     append_to: int | None,
 ) -> LakeWrite:
@@ -181,6 +185,7 @@ def _commit(
                 return LakeWrite(path, 0)
             if append_to is not None:
                 _set_back(path, table, append_to)
+            _bring_up_to_date(table)
             return LakeWrite(path, _add(table, schema, parts, properties, append_to is None))
         except CommitFailedError as error:
             last = error
@@ -191,7 +196,9 @@ def _commit(
     raise LakeBusy("Others keep writing to this dataset. Try again in a while.") from last
 
 
-def _create(path: str, schema: pa.Schema, parts: list[Part], properties: CommitProperties) -> None:
+def _create(
+    path: str, schema: pa.Schema, parts: list[LakeFile], properties: CommitProperties
+) -> None:
     from deltalake import Schema as DeltaSchema
     from deltalake.transaction import create_table_with_add_actions
 
@@ -200,7 +207,7 @@ def _create(path: str, schema: pa.Schema, parts: list[Part], properties: CommitP
         DeltaSchema.from_arrow(schema),
         [part.action() for part in parts],
         mode="error",
-        configuration=_KEEP_FOR_EVER,
+        configuration=dict(_PROPERTIES),
         storage_options=storage_options(path),
         commit_properties=properties,
     )
@@ -209,7 +216,7 @@ def _create(path: str, schema: pa.Schema, parts: list[Part], properties: CommitP
 def _add(
     table: DeltaTable,
     schema: pa.Schema,
-    parts: list[Part],
+    parts: list[LakeFile],
     properties: CommitProperties,
     replaces: bool,
 ) -> int:
@@ -232,6 +239,14 @@ def _set_back(path: str, table: DeltaTable, to_version: int) -> None:
     if int(table.version()) != to_version and not _is_same_state(path, table, to_version):
         table.restore(to_version, commit_properties=CommitProperties(max_commit_retries=0))
         table.update_incremental()
+
+
+def _bring_up_to_date(table: DeltaTable) -> None:
+    """Give a table that was made long ago the properties that new ones are made with."""
+    if _PROPERTIES.items() <= table.metadata().configuration.items():
+        return
+    table.alter.set_table_properties(_PROPERTIES)
+    table.update_incremental()
 
 
 def _is_same_state(path: str, table: DeltaTable, version: int) -> bool:

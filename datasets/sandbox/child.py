@@ -91,13 +91,16 @@ def source_to_wire(source: TableSource) -> dict[str, Any]:
         "delta_version": source.delta_version,
         "columns": list(source.columns),
         "files": None if source.files is None else list(source.files),
+        "store": None if source.store is None else dict(source.store),
     }
 
 
 def source_from_wire(told: Mapping[str, Any]) -> TableSource:
     """Return the source that the parent told of."""
     files = None if told["files"] is None else tuple(told["files"])
-    return TableSource(told["path"], told["delta_version"], tuple(told["columns"]), files)
+    return TableSource(
+        told["path"], told["delta_version"], tuple(told["columns"]), files, told["store"]
+    )
 
 
 def _answer(asked: Mapping[str, Any], wire: Any) -> dict[str, Any]:

@@ -35,10 +35,17 @@ _PRESSED_FACTOR = 10
 #: Files that were put together, and entries of the table's log, are kept for those who are reading them.
 _KEEP_HOURS = 2
 #: Whoever opens a table reads the commits since its last checkpoint, one by one.
-CONFIGURATION = {
+_LOG_OF_TABLE = {
     "delta.logRetentionDuration": f"interval {_KEEP_HOURS} hours",
     "delta.checkpointInterval": "20",
 }
+#: By these whole files are left out by those who look for predictions, and for requests that got none.
+CONFIGURATION = _LOG_OF_TABLE | lake.telling(
+    ["prediction_id", "at", "endpoint_id", "model_version_id"]
+)
+_FAILURES_CONFIGURATION = _LOG_OF_TABLE | lake.telling(
+    ["request_id", "at", "endpoint_id", "model_version_id"]
+)
 
 
 def put_together(path: str, *, should_stop: Callable[[], bool] = lambda: False) -> bool:
@@ -159,8 +166,12 @@ class Shipper:
             return
         if project_id not in self._failures_ready:
             lake.ensure_table(
-                path, FAILURE_SCHEMA, partition_by=PARTITION_BY, configuration=CONFIGURATION
+                path,
+                FAILURE_SCHEMA,
+                partition_by=PARTITION_BY,
+                configuration=_FAILURES_CONFIGURATION,
             )
+            lake.set_properties(path, _FAILURES_CONFIGURATION)
             put_together(path)
             self._failures_ready.add(project_id)
         put(path, rows, (pack.writer, pack.last_number))

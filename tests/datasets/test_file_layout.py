@@ -47,7 +47,7 @@ def _written(folder: Path, table: pa.Table) -> tuple[Path, dict[str, object]]:
 
 
 def test_each_column_is_stored_as_suits_it() -> None:
-    layout = Layout.of(_table())
+    layout = Layout.of_version(_table())
     assert layout.of_few == ["city", "constant", "nothing"]
     assert layout.encodings == {
         "n": "DELTA_BINARY_PACKED",
@@ -59,7 +59,7 @@ def test_each_column_is_stored_as_suits_it() -> None:
 
 
 def test_bounds_are_kept_where_they_rule_out_rows() -> None:
-    layout = Layout.of(_table())
+    layout = Layout.of_version(_table())
     assert {"n", "x", "price", "at", "ok", "code", "constant"} <= set(layout.bounded)
     assert {"city", "key", "said"}.isdisjoint(layout.bounded)
 
@@ -80,24 +80,18 @@ def test_other_engines_read_what_was_written(tmp_path: Path) -> None:
     assert rows["n"].to_list() == [17]
 
 
-def test_the_log_tells_bounds_and_nulls_of_all_row_groups(tmp_path: Path) -> None:
-    table = _table()
-    _, said = _written(tmp_path, table)
-    assert said["numRecords"] == _ROWS
-    low, high = said["minValues"], said["maxValues"]
-    assert isinstance(low, dict)
-    assert isinstance(high, dict)
-    assert set(low) == set(high) == {"n", "x", "price"}
-    assert (low["n"], high["n"]) == (0, _ROWS - 1)
-    for name in ("x", "price"):
-        values = [value for value in table[name].to_pylist() if value is not None]
-        assert (low[name], high[name]) == (min(values), max(values))
-    nulls = {name: table[name].null_count for name in table.column_names}
-    assert said["nullCount"] == nulls
+def test_the_log_tells_of_the_first_column_alone(tmp_path: Path) -> None:
+    _, said = _written(tmp_path, _table())
+    assert said == {
+        "numRecords": _ROWS,
+        "minValues": {"n": 0},
+        "maxValues": {"n": _ROWS - 1},
+        "nullCount": {"n": 0},
+    }
 
 
 def test_a_file_of_one_row_without_values_is_written(tmp_path: Path) -> None:
     table = pa.table({"n": pa.nulls(1, pa.int64()), "t": pa.nulls(1, pa.string())})
     path, said = _written(tmp_path, table)
     assert pq.read_table(path).equals(table)
-    assert (said["minValues"], said["nullCount"]) == ({}, {"n": 1, "t": 1})
+    assert (said["minValues"], said["nullCount"]) == ({}, {"n": 1})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,9 @@ import pyarrow as pa
 import pytest
 from django.conf import settings as site
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from rest_framework.test import APIClient
 
+from accounts.models import Role
 from accounts.principals import Principal
 from core.blobs import BlobCorrupt, BlobMissing, default_store
 from datasets import lake, services
@@ -20,6 +23,7 @@ from datasets.errors import LakeUnreachable
 from datasets.lake.object_storage import ObjectStorage, storage_options
 from datasets.models import Dataset, DatasetVersion
 from datasets.schema.arrow import schema_from_arrow
+from jobs.models import Job
 from serving.execution.shipping import Shipper
 from serving.prediction_log import SegmentWriter, encode_request
 from serving.selectors.predictions import predictions
@@ -54,6 +58,32 @@ def test_an_upload_is_ingested_and_appended_to_in_a_bucket(
         services.delete_dataset(principal=principal, dataset=dataset)
     left = s3.list_objects_v2(Bucket=lake_in_s3, Prefix=path.partition(f"{lake_in_s3}/")[2] + "/")
     assert left["KeyCount"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_in_a_bucket_are_filtered_asked_and_compared(
+    lake_in_s3: str,
+    api: Callable[..., APIClient],
+    ingested: Callable[..., DatasetVersion],
+    run_all_jobs: Callable[[], list[Job]],
+) -> None:
+    first = ingested(b"name,age,ok\nAda,36,true\nAlan,41,false\n")
+    second = ingested(b"name,age,ok\nAlan,42,false\nGrace,85,\n")
+    client = api(Role.EDITOR)
+    rows = f"/api/v1/dataset-versions/{second.pk}/rows/"
+    for column, value in (("name", "Alan"), ("age", 42), ("ok", False)):
+        filters = json.dumps([{"column": column, "operator": "equals", "value": value}])
+        found = client.get(rows, {"filters": filters}).json()
+        assert (found["matching_count"], found["rows"]) == (1, [["Alan", 42, False]])
+    for condition in ("name = 'Alan'", "name IN ('Alan', 'x')", "NOT ok", "age < 50"):
+        answer = client.post("/api/v1/sql/", {"query": f"SELECT * FROM people WHERE {condition}"})
+        assert answer.json()["rows"] == [["Alan", 42, False]], (condition, answer.json())
+    address = f"/api/v1/datasets/{second.dataset_id}/comparisons/"
+    body = {"base": first.number, "other": second.number, "key": ["name"]}
+    assert client.post(address, body).status_code == 202
+    run_all_jobs()
+    told = client.post(address, body).json()["result"]
+    assert (told["added"], told["removed"], told["changed"]) == (1, 1, 1)
 
 
 def test_the_same_transaction_writes_once_and_a_loser_of_the_race_writes_anew(
