@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
+
+from datasets.schema import ColumnType, coerce
 
 
 class UnusableRowsError(ValueError):
@@ -62,11 +64,14 @@ def extended_table(base: pa.Table, extra: pa.Table) -> pa.Table:
         raise UnusableRowsError(f"The labelled rows do not fit: {error}") from error
 
 
-def _values(rows: pd.DataFrame, feature: str | None) -> pd.Series[Any]:
-    """Return a feature of all rows, null where a row does not have it; their labels for None."""
+def _values(rows: pd.DataFrame, feature: str | None) -> list[Any]:
+    """Return a feature of all rows, null where a row does not have it; their labels for None.
+
+    A list, because a series with a null among whole numbers holds doubles.
+    """
     if feature is None:
-        return rows["label"]
-    return pd.Series([one.get(feature) for one in rows["features"]])
+        return list(rows["label"].tolist())
+    return [one.get(feature) for one in rows["features"]]
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -76,7 +81,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _column(values: pd.Series[Any], kind: pa.DataType, name: str) -> pa.Array:
+def _column(values: Sequence[Any], kind: pa.DataType, name: str) -> pa.Array:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     try:
@@ -85,25 +90,41 @@ def _column(values: pd.Series[Any], kind: pa.DataType, name: str) -> pa.Array:
         if pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return _numbers(values, whole=pa.types.is_integer(kind))
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return pa.array([None if pd.isna(v) else str(v) for v in values], type=kind)
+            return pa.array([None if _is_missing(v) else str(v) for v in values], type=kind)
         if pa.types.is_timestamp(kind):
-            moments = pd.to_datetime(values, format="ISO8601", utc=True)
+            moments = pd.to_datetime(pd.Series(values), format="ISO8601", utc=True)
             return pa.array(moments, from_pandas=True).cast(kind)
-        return pa.array(values.tolist(), type=kind, from_pandas=True)
-    except (ValueError, TypeError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        return pa.array(list(values), type=kind, from_pandas=True)
+    except (ValueError, TypeError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UnusableRowsError(f"A value of '{name}' is no {kind}: {error}") from error
 
 
-def _numbers(values: pd.Series[Any], *, whole: bool) -> pa.Array:
-    numbers = pd.to_numeric(values, errors="raise").to_numpy(dtype=np.float64, na_value=np.nan)
-    missing = np.isnan(numbers)
-    if whole and np.all(missing | (numbers == np.round(numbers))):
-        return pa.array(np.where(missing, 0.0, numbers).astype(np.int64), mask=missing)
-    return pa.array(numbers, mask=missing)
+def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
+    """Return numbers as whole ones where all are, else as doubles; none is rounded."""
+    given = [None if _is_missing(value) else _number(value) for value in values]
+    if whole and all(value is None or value % 1 == 0 for value in given):
+        type_, kind = ColumnType.INTEGER, pa.int64()
+    else:
+        type_, kind = ColumnType.NUMBER, pa.float64()
+    return pa.array([None if value is None else coerce(value, type_) for value in given], kind)
+
+
+def _number(value: Any) -> Any:
+    """Return a number, also one that a client of an earlier model sent as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        return float(value)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def _boolean(value: object) -> bool | None:
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+    if _is_missing(value):
         return None
     if value in (True, False):
         return bool(value)

@@ -95,6 +95,16 @@ def test_a_fraction_among_whole_numbers_turns_the_column_into_fractions() -> Non
     assert joined.column("age").to_pylist() == [30.0, 40.0, 50.5, 60.0]
 
 
+def test_whole_numbers_that_no_double_carries_stay_as_they_were_sent() -> None:
+    long = 2**53 + 1
+    extra = labelled_table(
+        rows(age=[long, None]), schema=BASE.schema, features=FEATURES, target="y"
+    )
+    assert extra.column("age").to_pylist() == [long, None]
+    with pytest.raises(UnusableRowsError, match="'age'"):
+        labelled_table(rows(age=[long, 0.5]), schema=BASE.schema, features=FEATURES, target="y")
+
+
 def test_a_feature_may_have_the_name_of_what_the_log_keeps_beside_it() -> None:
     names = ["label", "prediction_id", "prediction", "model_version_id", "at", "features"]
     base = pa.table({**{name: pa.array([0.0]) for name in names}, "y": pa.array(["no"])})
