@@ -30,7 +30,7 @@ from datasets.models import (
     SourceRun,
     VersionStatus,
 )
-from datasets.selectors import active_schema, latest_ready_version
+from datasets.selectors import active_schema, is_held_to_active_schema, latest_ready_version
 from datasets.selectors.sources import blocked_version
 from datasets.sources import (
     Fetched,
@@ -173,7 +173,8 @@ def _checked(context: JobContext, source: Source, reading: _Reading) -> DatasetV
     """
     newest = latest_ready_version(source.dataset)
     written = reading.written
-    if written.parent_id is None and newest is not None and newest.sha256 == written.sha256:
+    is_whole = written.parent_id is None
+    if is_whole and newest is not None and _is_same(newest, written):
         return None
     said = _provenance(source, reading)
     with transaction.atomic():
@@ -204,6 +205,11 @@ def _checked(context: JobContext, source: Source, reading: _Reading) -> DatasetV
         ),
     )
     return version
+
+
+def _is_same(newest: DatasetVersion, written: WrittenVersion) -> bool:
+    """Whether the newest version has these rows, and held them to the same schema."""
+    return newest.sha256 == written.sha256 and is_held_to_active_schema(newest)
 
 
 def _require_not_overtaken(locked: Source | None, reading: _Reading) -> None:
@@ -246,7 +252,7 @@ def _new_rows(
     parent: DatasetVersion | None,
 ) -> SourceRows | None:
     is_same = bool(fetched.items) and position.files == _files(fetched)
-    if is_same and position.version_id is not None:
+    if is_same and _is_done(source, position):
         return None
     if not fetched.files:
         return None
@@ -267,6 +273,19 @@ def _new_rows(
         after = None if fetched.is_beyond_watermark else position.watermark
         rows = rows.passing(source.watermark_column, after)
     return None if rows.is_empty else rows
+
+
+def _is_done(source: Source, position: Position) -> bool:
+    """Whether files that have not changed need not be read again.
+
+    They are when the version with their rows was put aside, or the edited schema is another one now.
+    """
+    if position.version_id is None:
+        return False
+    last = source.dataset.versions.filter(pk=position.version_id).first()
+    if last is None or source.mode == SourceMode.APPEND:
+        return last is not None
+    return last.status == VersionStatus.READY and is_held_to_active_schema(last)
 
 
 def _files(fetched: Fetched) -> dict[str, str]:

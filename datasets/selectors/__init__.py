@@ -20,7 +20,12 @@ from datasets.selectors.recipes import (
     recipes_with_newest,
     revisions_of,
 )
-from datasets.selectors.schemas import active_schema, active_schema_row, schema_to_edit
+from datasets.selectors.schemas import (
+    active_schema,
+    active_schema_row,
+    is_held_to_active_schema,
+    schema_to_edit,
+)
 from datasets.selectors.sharing import (
     datasets_usable_in,
     datasets_visible_to,
@@ -43,6 +48,7 @@ __all__ = [
     "find_revision",
     "grants_for",
     "grants_in_force",
+    "is_held_to_active_schema",
     "latest_ready_version",
     "may_use",
     "newest_revision",

@@ -18,6 +18,12 @@ def active_schema(dataset: Dataset) -> Schema | None:
     return None if row is None else row.schema
 
 
+def is_held_to_active_schema(version: DatasetVersion) -> bool:
+    """Whether the rows of a version were held to the revision in force, or to none while there is none."""
+    row = active_schema_row(version.dataset)
+    return Schema.from_dict(version.schema).revision == (None if row is None else row.revision)
+
+
 def schema_to_edit(
     dataset: Dataset, version: DatasetVersion | None = None
 ) -> tuple[Schema, DatasetVersion | None]:

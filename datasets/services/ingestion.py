@@ -17,6 +17,7 @@ from datasets import uploads
 from datasets.execution.recording import next_number
 from datasets.formats import ReadOptions
 from datasets.models import Dataset, DatasetVersion, VersionStatus
+from datasets.selectors import is_held_to_active_schema
 from datasets.services.locking import lock_dataset
 from datasets.uploads import StoredUpload
 from jobs import services as job_services
@@ -25,6 +26,7 @@ from jobs.models import Job
 
 MODES = ("replace", "append")
 _KIND = "ingest"
+_LIVE = (VersionStatus.BUILDING, VersionStatus.READY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ def upload_version(
 ) -> Job:
     """Store a file and ask for it to be ingested as the next version of a dataset.
 
-    The same idempotency key, or the same file as that of the newest version, gives the job of the
-    first time.
+    The same idempotency key, or the same file as that of the newest version that is not put aside, gives the job
+    of the first time; but a file is read again when the edited schema is another one now than it was held to.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def _ask_for_ingestion(
             )
         if earlier is not None:
             return _same_upload(earlier, locked, stored, wish)
-        newest = locked.versions.exclude(status=VersionStatus.FAILED).order_by("-number").first()
+        newest = locked.versions.filter(status__in=_LIVE).order_by("-number").first()
         if newest is not None and newest.job is not None and _is_same(newest, stored, wish):
             return newest.job
         version = DatasetVersion.objects.create(
@@ -180,4 +182,6 @@ def _same_upload(job: Job, dataset: Dataset, stored: StoredUpload, wish: _Wish) 
 
 def _is_same(version: DatasetVersion, stored: StoredUpload, wish: _Wish) -> bool:
     source = version.source
-    return bool(source.get("file_sha256") == stored.sha256 and wish.is_in(source))
+    if source.get("file_sha256") != stored.sha256 or not wish.is_in(source):
+        return False
+    return version.status == VersionStatus.BUILDING or is_held_to_active_schema(version)

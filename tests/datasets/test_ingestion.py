@@ -108,6 +108,30 @@ def test_the_same_file_after_another_is_a_new_version(ingested: Ingested) -> Non
     assert ingested(CSV).number == 3
 
 
+def test_the_same_file_is_read_again_when_its_version_was_put_aside(
+    principal: Principal, upload: Upload, ingested: Ingested
+) -> None:
+    services.archive_version(principal=principal, version=ingested(CSV))
+    again = ingested(CSV)
+    assert (again.number, again.status) == (2, "ready")
+    services.archive_version(principal=principal, version=ingested(b"a\n1\n"))
+    assert upload(CSV).pk == again.job_id
+
+
+def test_the_same_file_is_held_to_a_schema_that_was_edited_since(
+    principal: Principal, upload: Upload, run_job: RunJob, ingested: Ingested, dataset: Dataset
+) -> None:
+    first = ingested(CSV)
+    columns = first.schema["columns"]
+    services.edit_schema(
+        principal=principal, dataset=dataset, columns=[{**columns[0], "maximum": 1}, *columns[1:]]
+    )
+    job = run_job(upload(CSV))
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "schema_violated")
+    services.release_schema(principal=principal, dataset=dataset)
+    assert upload(CSV).pk == first.job_id
+
+
 def test_the_same_idempotency_key_gives_the_same_job(upload: Upload) -> None:
     first = upload(CSV, idempotency_key="k1")
     upload(b"a\n1\n", idempotency_key="k2")

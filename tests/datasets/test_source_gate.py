@@ -205,6 +205,26 @@ def test_the_edited_schema_refuses_rows_of_a_source_by_their_number_in_the_file(
     assert DatasetVersion.objects.count() == 1
 
 
+def test_unchanged_files_are_read_again_for_another_schema_and_when_their_version_was_put_aside(
+    incoming: Path, make_source: MakeSource, read_source: Read, principal: Principal
+) -> None:
+    (incoming / "a.csv").write_text("id,age\n1,30\n")
+    source = make_source("path", path=str(incoming / "a.csv"))
+    first = version_of(read_source(source))
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
+    columns = first.schema["columns"]
+    services.edit_schema(
+        principal=principal,
+        dataset=source.dataset,
+        columns=[{**columns[0], "role": "identifier"}, *columns[1:]],
+    )
+    second = version_of(read_source(source))
+    assert [one["role"] for one in second.schema["columns"]] == ["identifier", "feature"]
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
+    services.archive_version(principal=principal, version=second)
+    assert version_of(read_source(source)).number == 3
+
+
 def test_rows_of_a_source_that_break_the_schema_or_cannot_be_read_are_put_aside(
     growing: tuple[Path, Source], read_source: Read, principal: Principal, dataset: Dataset
 ) -> None:
