@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from datasets.formats.allowed_rows import allowed_rows
 from datasets.formats.detection import open_source
 from datasets.formats.source import Source
 from datasets.profile import ProfileNote
-from datasets.schema import Column, ColumnType, Schema
+from datasets.schema import Column, ColumnType, Schema, text
 from datasets.sources.asking import FetchedFile, Watermark
 
 #: Their first row of data is row 2 of the file.
@@ -213,7 +214,8 @@ def open_rows(
     schema = opened[0].source.schema
     for one in opened[1:]:
         schema = _merged(schema, one.source.schema, one.name)
-    return SourceRows(schema, tuple(opened))
+    columns = tuple(_of_files_with_values(column, opened) for column in schema)
+    return SourceRows(Schema(columns), tuple(opened))
 
 
 def _merged(schema: Schema, further: Schema, name: str) -> Schema:
@@ -225,6 +227,39 @@ def _merged(schema: Schema, further: Schema, name: str) -> Schema:
             field="file",
         )
     return Schema(tuple(_wider(column, further.column(column.name)) for column in schema))
+
+
+def _of_files_with_values(column: Column, opened: Sequence[OpenedFile]) -> Column:
+    """Return a column as those files have it that have values there.
+
+    A file without any takes its column for text, which must not make text of the numbers of all others.
+    """
+    types = {file.source.schema.column(column.name).type for file in opened}
+    if column.type is not ColumnType.STRING or len(types) == 1:
+        return column
+    wider = [
+        found
+        for file in opened
+        if (found := file.source.schema.column(column.name)).type is not ColumnType.STRING
+    ]
+    wanted = reduce(_wider, wider)
+    if wanted.type is ColumnType.STRING:
+        return column
+    texts = [f for f in opened if f.source.schema.column(column.name).type is ColumnType.STRING]
+    if all(_is_without_values(file, column.name) for file in texts):
+        return replace(wanted, nullable=True)
+    return column
+
+
+def _is_without_values(file: OpenedFile, name: str) -> bool:
+    """Whether a file has no value in a column that it took for text."""
+    for batch in file.source.batches():
+        cells = batch.column(name).drop_null()
+        if file.source.format in _FORMATS_WITH_HEADER:
+            cells = cells.filter(pc.invert(text.is_missing(text.trimmed(cells))))
+        if len(cells):
+            return False
+    return True
 
 
 def _wider(one: Column, other: Column) -> Column:

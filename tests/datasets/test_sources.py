@@ -30,6 +30,7 @@ from datasets.models import (
     Source,
     SourceRun,
 )
+from datasets.schema import Schema
 from datasets.services import SourceTerms
 from datasets.services.source_terms import terms_of
 from datasets.tasks import collect_on_schedule
@@ -87,6 +88,25 @@ def test_files_of_a_pattern_are_one_stream_with_one_schema(
     table = lake.read_table(version_of(read_source(flat)))
     assert table.to_pylist() == [{"name": "Ada", "age": 36.0}, {"name": "Alan", "age": 41.5}]
     assert names_in(version_of(read_source(deep))) == ["Ada", "Alan", "Grace"]
+
+
+def test_a_file_without_values_in_a_column_makes_no_text_of_the_others(
+    incoming: Path, make_source: MakeSource, read_source: Callable[[Source], SourceRun]
+) -> None:
+    write_text(incoming / "a.csv", "id,paid,at,said\n1,,,\n2,NA,null,NA\n")
+    write_text(incoming / "b.csv", "id,paid,at,said\n3,7,2026-01-02,yes\n")
+    write_text(incoming / "c.csv", "id,paid,at,said\n4,7.5,2026-01-03,7\n")
+    version = version_of(read_source(make_source("path", path=f"{incoming}/*.csv")))
+    types = [(c.type.value, c.nullable) for c in Schema.from_dict(version.schema)]
+    assert types == [
+        ("integer", False),
+        ("number", True),
+        ("timestamp", True),
+        ("string", True),
+    ]
+    table = lake.read_table(version)
+    assert table["paid"].to_pylist() == [None, None, 7.0, 7.5]
+    assert table["said"].to_pylist() == [None, "NA", "yes", "7"]
 
 
 def test_files_that_differ_in_their_columns_are_refused_by_name(
