@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -23,7 +23,7 @@ from serving.models import Endpoint
 
 PREDICTED_AT = "predicted_at"
 ARRIVED_AT = "label_received_at"
-#: Labels that one run reads; the rest is for the next.
+#: Labels that are joined at a time; a run that reads what is new beyond a watermark leaves the rest for the next.
 MAX_LABELS = 200_000
 #: A label whose prediction has not reached the lake by then will wait no longer.
 _LOST_AFTER = timedelta(days=1)
@@ -63,16 +63,19 @@ class Traffic:
         is_beyond = request.watermark_column == ARRIVED_AT and request.after is not None
         after = request.after.python if is_beyond and request.after is not None else None
         assert after is None or isinstance(after, datetime)
-        rows = _settled_rows(endpoint, after=after, most=request.first_rows or MAX_LABELS)
-        request.progress(0.5, "joining labels and predictions")
-        files: tuple[FetchedFile, ...] = ()
-        if not rows.empty:
-            path = request.scratch / "traffic.parquet"
-            pq.write_table(_table(endpoint, rows), path)
-            files = (FetchedFile(path, "traffic.parquet"),)
+        files: list[FetchedFile] = []
+        for rows in _settled_rows(endpoint, after=after, most=request.first_rows or MAX_LABELS):
+            request.progress(0.5, "joining labels and predictions")
+            if rows.empty:
+                continue
+            name = f"traffic-{len(files) + 1}.parquet"
+            pq.write_table(_table(endpoint, rows), request.scratch / name)
+            files.append(FetchedFile(request.scratch / name, name))
+            if is_beyond or request.first_rows is not None:
+                break
         return Fetched(
             address=self.address(request.settings, request.secrets),
-            files=files,
+            files=tuple(files),
             is_beyond_watermark=is_beyond,
         )
 
@@ -88,23 +91,36 @@ def _endpoint(project_id: int, settings: Mapping[str, str]) -> Endpoint:
     return endpoint
 
 
-def _settled_rows(endpoint: Endpoint, *, after: datetime | None, most: int) -> pd.DataFrame:
-    """Return the labelled rows that can be read for good, in the order in which the labels arrived."""
+def _settled_rows(
+    endpoint: Endpoint, *, after: datetime | None, most: int
+) -> Iterator[pd.DataFrame]:
+    """Yield the labelled rows that can be read for good, in the order in which the labels arrived, piece by piece.
+
+    A piece is empty when the predictions of all its labels are lost.
+    """
     moment = now()
-    labels = labels_in_order_of_arrival(
-        endpoint=endpoint,
-        after=after,
-        until=moment - timedelta(seconds=site.SOURCE_TRAFFIC_SETTLE_SECONDS),
-        most=most + 1,
-    )
-    if len(labels) > most:
-        labels = _before(labels, labels["received_at"].iloc[-1])
-    rows = joined_with_predictions(endpoint=endpoint, labels=labels)
-    missing = labels[
-        ~labels["prediction_id"].isin(rows["prediction_id"])
-        & (labels["received_at"] > moment - _LOST_AFTER)
-    ]
-    return rows if missing.empty else _before(rows, missing["received_at"].min())
+    while True:
+        labels = labels_in_order_of_arrival(
+            endpoint=endpoint,
+            after=after,
+            until=moment - timedelta(seconds=site.SOURCE_TRAFFIC_SETTLE_SECONDS),
+            most=most + 1,
+        )
+        is_cut = len(labels) > most
+        if is_cut:
+            labels = _before(labels, labels["received_at"].iloc[-1])
+        rows = joined_with_predictions(endpoint=endpoint, labels=labels)
+        missing = labels[
+            ~labels["prediction_id"].isin(rows["prediction_id"])
+            & (labels["received_at"] > moment - _LOST_AFTER)
+        ]
+        if not missing.empty:
+            yield _before(rows, missing["received_at"].min())
+            return
+        yield rows
+        if not is_cut or labels.empty:
+            return
+        after = labels["received_at"].iloc[-1].to_pydatetime()
 
 
 def _before(rows: pd.DataFrame, moment: datetime) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,9 +15,11 @@ from pytest_django import Settings
 from core.clock import now
 from core.ids import uuid7
 from datasets import lake
+from datasets.schema import ColumnType
 from datasets.schema.arrow import schema_from_arrow
 from datasets.sources import SourceRequest, Watermark
 from models_registry.models import ModelVersion
+from monitoring.execution import traffic
 from monitoring.execution.traffic import ARRIVED_AT, Traffic
 from monitoring.models import GroundTruth
 from serving.models import Endpoint
@@ -23,11 +27,15 @@ from serving.prediction_log.table import SCHEMA
 from serving.selectors.predictions import log_path
 
 pytestmark = pytest.mark.django_db
+AT = now() - timedelta(minutes=5)
 
 
-def test_labels_wait_for_their_predictions_and_none_is_lost(
-    endpoint: Endpoint, champion: ModelVersion, settings: Settings, tmp_path: Path
-) -> None:
+FetchRows = Callable[[Watermark | None], pa.Table | None]
+
+
+@pytest.fixture
+def ids(endpoint: Endpoint, champion: ModelVersion, settings: Settings) -> list[UUID]:
+    """Predictions of which the truth came, one second after the other; none has reached the lake."""
     settings.SOURCE_TRAFFIC_SETTLE_SECONDS = 0.0
     rows = pa.schema([("size", pa.float64()), ("diagnosis", pa.string())])
     data = champion.dataset_version
@@ -41,23 +49,28 @@ def test_labels_wait_for_their_predictions_and_none_is_lost(
         "output_name": "prediction",
     }
     champion.save()
-    at = now() - timedelta(minutes=5)
-    ids = [uuid7() for _ in range(3)]
-    for number, one in enumerate(ids):
+    found = [uuid7() for _ in range(6)]
+    for number, one in enumerate(found):
         label = GroundTruth.objects.create(
             project=endpoint.project,
             endpoint=endpoint,
             prediction_id=one,
             value="benign",
-            predicted_at=at,
+            predicted_at=AT,
         )
-        GroundTruth.objects.filter(pk=label.pk).update(received_at=at + timedelta(seconds=number))
+        GroundTruth.objects.filter(pk=label.pk).update(received_at=AT + timedelta(seconds=number))
+    return found
 
-    def ship(number: int) -> None:
+
+@pytest.fixture
+def ship(endpoint: Endpoint, champion: ModelVersion, ids: list[UUID]) -> Callable[[int], None]:
+    """Return a function that lets one of the predictions reach the lake."""
+
+    def write(number: int) -> None:
         row = {field.name: None for field in SCHEMA} | {
             "prediction_id": str(ids[number]),
-            "at": at,
-            "day": at.date().isoformat(),
+            "at": AT,
+            "day": AT.date().isoformat(),
             "endpoint_id": endpoint.pk,
             "model_version_id": champion.pk,
             "features": f'{{"size": {number}.5}}',
@@ -69,7 +82,14 @@ def test_labels_wait_for_their_predictions_and_none_is_lost(
             transaction=(f"writer {number}", 1),
         )
 
-    def fetch(after: Watermark | None) -> pa.Table | None:
+    return write
+
+
+@pytest.fixture
+def fetch(endpoint: Endpoint, ids: list[UUID], tmp_path: Path) -> FetchRows:
+    """Return a function that reads what arrived after a watermark."""
+
+    def read(after: Watermark | None) -> pa.Table | None:
         found = Traffic().fetch(
             SourceRequest(
                 project_id=endpoint.project_id,
@@ -80,17 +100,52 @@ def test_labels_wait_for_their_predictions_and_none_is_lost(
                 after=after,
             )
         )
-        return pq.read_table(found.files[0].path) if found.files else None
+        tables = [pq.read_table(file.path) for file in found.files]
+        return pa.concat_tables(tables) if tables else None
 
+    return read
+
+
+def arrived(number: int) -> Watermark:
+    return Watermark.of(ColumnType.TIMESTAMP, AT + timedelta(seconds=number))
+
+
+def test_labels_wait_for_their_predictions_and_none_is_lost(
+    fetch: FetchRows, ship: Callable[[int], None]
+) -> None:
     ship(0)
     first = fetch(None)
     assert first is not None
     assert first.column_names == ["size", "diagnosis", "predicted_at", ARRIVED_AT]
     assert first["size"].to_pylist() == [0.5]
-    through = Watermark.of(schema_from_arrow(first.schema).column(ARRIVED_AT).type, at)
     ship(2)  # the later one is there first: the label before it keeps it waiting
-    assert fetch(through) is None
+    assert fetch(arrived(0)) is None
     ship(1)
-    later = fetch(through)
+    later = fetch(arrived(0))
     assert later is not None
     assert later["size"].to_pylist() == [1.5, 2.5]
+
+
+def test_more_labels_than_are_joined_at_a_time_are_all_read(
+    fetch: FetchRows, ship: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "MAX_LABELS", 2)
+    for number in range(5):
+        ship(number)
+    every = fetch(None)
+    assert every is not None
+    assert every["size"].to_pylist() == [0.5, 1.5, 2.5, 3.5, 4.5]
+    beyond = fetch(arrived(0))
+    assert beyond is not None
+    assert beyond["size"].to_pylist() == [1.5, 2.5]
+
+
+def test_labels_whose_predictions_are_lost_hold_up_nothing(
+    fetch: FetchRows, ship: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "MAX_LABELS", 2)
+    monkeypatch.setattr(traffic, "_LOST_AFTER", timedelta(0))
+    ship(5)
+    found = fetch(arrived(0))
+    assert found is not None
+    assert found["size"].to_pylist() == [5.5]
