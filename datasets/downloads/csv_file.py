@@ -3,7 +3,8 @@
 A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and skips a tab, line
 feed or carriage return before it. Such a *text* cell (and such a column name) gets an apostrophe in front, as
 OWASP's page on CSV injection advises; numbers stay numbers. Nulls are empty, empty text is ``""``, moments
-are ISO 8601 in UTC, and numbers are the shortest text that reads back as the same number.
+are ISO 8601 in UTC, and numbers are the shortest text that reads back as the same number. Where cells are left as they
+are, a column of doubles that are all whole has them as ``1.0``, so that it is read back as one.
 """
 
 from __future__ import annotations
@@ -81,8 +82,22 @@ def _column(column: pa.Array, neutralise: bool) -> pa.Array:
 
     if pt.is_timestamp(column.type):
         return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    if pt.is_floating(column.type) and not neutralise:
+        return _as_doubles(column)
     if not (pt.is_string(column.type) or pt.is_large_string(column.type)) or not neutralise:
         return column
     risky = pc.match_substring_regex(column, _PATTERN)
     quoted = pc.binary_join_element_wise(pa.scalar("'", column.type), column, "")
     return pc.if_else(risky, quoted, column)
+
+
+def _as_doubles(column: pa.Array) -> pa.Array:
+    """Return numbers such that their text tells that they are doubles: one that is not whole tells it of all."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pc.all(pc.equal(column, pc.floor(column)), min_count=0).as_py():
+        return column
+    texts = column.cast(pa.string())
+    marked = pc.binary_join_element_wise(texts, ".0", "")
+    return pc.if_else(pc.match_substring(texts, "e"), texts, marked)

@@ -78,6 +78,20 @@ def test_a_raw_csv_comes_back_as_the_same_rows(
     assert ingested(sent).sha256 == version.sha256
 
 
+def test_a_raw_csv_of_whole_doubles_comes_back_as_doubles(
+    api: Callable[..., APIClient], ingested: Ingested
+) -> None:
+    columns = {"n": [1.0, -0.0, None, -3.0], "large": [1e20, 1e16, 2.0, 0.0], "f": [0.5, 2.0, 1, 0]}
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.table({name: pa.array(v, pa.float64()) for name, v in columns.items()}), buffer
+    )
+    version = ingested(buffer.getvalue(), "data.parquet")
+    again = ingested(content(fetch(api(Role.EDITOR), version, raw="true")))
+    assert [one.type.value for one in Schema.from_dict(again.schema)] == ["number"] * 3
+    assert again.sha256 == version.sha256
+
+
 def test_a_parquet_file_holds_the_rows_that_were_asked_for(
     api: Callable[..., APIClient], ingested: Ingested
 ) -> None:
