@@ -12,13 +12,20 @@ _LINE = "─" * 78
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """The facts of the banner."""
+    """The facts of the banner.
+
+    Attributes
+    ----------
+    elsewhere
+        What is kept outside of the home folder, such as ``s3://bucket/lake`` or "the database".
+    """
 
     base_url: str
     user: FirstUser
     curl: str
     home: Path
     ready_after_seconds: float
+    elsewhere: tuple[str, ...] = ()
     scorer_url: str = ""
     demo_failed: bool = False
 
@@ -32,7 +39,7 @@ class Banner:
                 [("Scorer", f"{self.scorer_url} (predictions only, faster)")]
                 * bool(self.scorer_url)
             ),
-            ("Data", f"{self.home} (back up this one folder)"),
+            ("Data", self._data()),
             ("Stop", "Ctrl-C"),
         ]
         lines = [
@@ -51,6 +58,11 @@ class Banner:
                 "  again at the next start; --no-demo leaves it out.",
             ]
         return "\n".join([*lines, _LINE])
+
+    def _data(self) -> str:
+        if not self.elsewhere:
+            return f"{self.home} (back up this one folder)"
+        return f"{self.home} (back it up together with {' and '.join(self.elsewhere)})"
 
     def _sign_in(self) -> str:
         name, file = self.user.name, self.user.password_file

@@ -189,12 +189,22 @@ class Site:
             user=first_user(self._home),
             curl=example_call(self._home).curl(self.base_url),
             home=self._home.path,
+            elsewhere=_elsewhere(self._home.path),
             ready_after_seconds=ready_after_seconds,
             demo_failed=demo_failed,
         )
 
     def _say(self, text: str) -> None:
         self._console.say("up", text)
+
+
+def _elsewhere(home: Path) -> tuple[str, ...]:
+    """Return what is kept outside of the home folder."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    is_file = connection.vendor == "sqlite"
+    database = str(connection.settings_dict["NAME"]) if is_file else "the database"
+    kept = [database, str(settings.LAKE_ROOT), settings.ARTIFACTS_URL]
+    return tuple(one for one in kept if one and not one.startswith(f"{home}{os.sep}"))
 
 
 def _check_redis(url: str) -> None:

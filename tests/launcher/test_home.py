@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,14 +142,18 @@ def test_before_the_first_deployment_the_example_lists_jobs(home: Home, db: None
 
 
 def test_the_banner_says_all_that_one_needs(tmp_path: Path) -> None:
-    text = Banner(
+    banner = Banner(
         base_url="http://127.0.0.1:8000",
         user=FirstUser("admin", tmp_path / "admin-password", "s3cret"),
         curl="curl something",
         home=tmp_path,
         ready_after_seconds=3.21,
-    ).text()
+    )
+    text = banner.text()
     for fact in ("http://127.0.0.1:8000/admin/", "/api/docs/", "admin / s3cret", "curl something"):
         assert fact in text
     for fact in (str(tmp_path / "admin-password"), str(tmp_path), "Ctrl-C", "3.2 s"):
         assert fact in text
+    assert "back up this one folder" in text
+    text = replace(banner, elsewhere=("the database", "s3://bucket/lake")).text()
+    assert "back it up together with the database and s3://bucket/lake" in text
