@@ -270,8 +270,7 @@ def _new_rows(
     if wanted is not None:
         rows = replace(rows, schema=wanted)
     if source.watermark_column:
-        after = None if fetched.is_beyond_watermark else position.watermark
-        rows = rows.passing(source.watermark_column, after)
+        rows = rows.passing(source.watermark_column, position.watermark)
     return None if rows.is_empty else rows
 
 

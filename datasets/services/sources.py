@@ -285,7 +285,7 @@ def check_source(*, principal: Principal, source: Source) -> SourceLook:
             )
         )
         rows = open_rows(fetched.files, scratch=Path(scratch), options=own.read_options)
-        if rows is not None and own.watermark_column and not fetched.is_beyond_watermark:
+        if rows is not None and own.watermark_column:
             rows = rows.passing(
                 own.watermark_column, Watermark.from_dict(watermark) if watermark else None
             )

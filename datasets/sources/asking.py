@@ -90,8 +90,8 @@ class SourceRequest:
     scratch
         A folder for what is fetched; the caller removes it.
     watermark_column, after
-        Where both are given, only rows beyond the watermark are wanted; a reader that can leave the
-        others out says so in its answer.
+        Where both are given, only rows beyond the watermark are wanted. A reader may leave others out; which rows
+        are beyond is decided on what it brings, by the comparison that finds the next watermark.
     seen
         Files of earlier runs (name to identity) that are not wanted again.
     first_rows
@@ -145,14 +145,11 @@ class Fetched:
         All that the source names at present; empty for sources that are no files.
     files
         What is to be read, in this order.
-    is_beyond_watermark
-        Whether rows up to the watermark have been left out already.
     """
 
     address: str
     files: tuple[FetchedFile, ...]
     items: tuple[Item, ...] = ()
-    is_beyond_watermark: bool = False
 
 
 class SourceReader(Protocol):

@@ -101,7 +101,6 @@ class WarehouseQuery:
         return Fetched(
             address=self.address(request.settings, request.secrets),
             files=(FetchedFile(path, "rows.parquet"),) if count else (),
-            is_beyond_watermark=bool(request.watermark_column and request.after is not None),
         )
 
 
@@ -146,9 +145,10 @@ def _statement(url: URL, request: SourceRequest) -> tuple[str, Any]:
     if not request.watermark_column or request.after is None:
         return text, None
     column = '"' + request.watermark_column.replace('"', '""') + '"'
+    # Text is compared as the watermark is found: by code points, whatever the collation of database or column.
     if is_sqlite:
-        return f"{text} WHERE {column} > ?", (_plain(request.after),)
-    # Text is compared as the watermark is found: by code points, whatever the database's collation.
+        order = " COLLATE BINARY" if request.after.type is ColumnType.STRING else ""
+        return f"{text} WHERE {column}{order} > ?", (_plain(request.after),)
     order = '::text COLLATE "C"' if request.after.type is ColumnType.STRING else ""
     condition = f" WHERE {column.replace('%', '%%')}{order} > %(watermark)s"
     return text + condition, {"watermark": request.after.python}

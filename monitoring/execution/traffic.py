@@ -76,7 +76,6 @@ class Traffic:
         return Fetched(
             address=self.address(request.settings, request.secrets),
             files=tuple(files),
-            is_beyond_watermark=is_beyond,
         )
 
 

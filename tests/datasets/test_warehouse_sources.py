@@ -184,6 +184,24 @@ def test_secrets_are_nowhere_but_sealed(
     assert AuditEvent.objects.get(action="source.changed").changes == {"secrets": ["url"]}
 
 
+def test_text_is_beyond_the_watermark_by_code_points_whatever_a_column_says(
+    warehouse: Path, make_source: MakeSource, read_source: Callable[[Source], SourceRun]
+) -> None:
+    with sqlite3.connect(warehouse) as database:
+        database.execute("CREATE TABLE tags (name TEXT COLLATE NOCASE)")
+        database.execute("INSERT INTO tags VALUES ('Z')")
+    database.close()
+    source = sqlite_source(
+        make_source, warehouse, "SELECT name FROM tags", mode="append", watermark_column="name"
+    )
+    read_source(source)
+    with sqlite3.connect(warehouse) as database:
+        database.execute("INSERT INTO tags VALUES ('a')")
+    database.close()
+    assert lake.read_table(version_of(read_source(source)))["name"].to_pylist() == ["Z", "a"]
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
+
+
 @pytest.fixture
 def sales_schema() -> Iterator[str]:
     """A schema of the test's own in the PostgreSQL database, seen by other connections."""
@@ -294,6 +312,24 @@ def test_a_watermark_of_text_is_compared_by_code_points_in_postgresql_too(
     assert sorted(stored[3:]) == ["item 30", "ítem 1"]
     assert by_name.position["watermark"]["value"] == "ítem 1"
     assert read_source(by_name).outcome == RunOutcome.NOTHING_NEW
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_watermark_of_single_precision_reads_no_row_twice(
+    sales_schema: str, make_source: MakeSource, read_source: Callable[[Source], SourceRun]
+) -> None:
+    source = make_source(
+        "sql",
+        query="SELECT id, (id / 10.0)::real AS share FROM shop.sales WHERE id < 4",
+        mode="append",
+        watermark_column="share",
+        secrets={"url": sales_schema},
+    )
+    assert read_source(source).rows == 3
+    assert source.position["watermark"]["value"] == 0.3
+    # PostgreSQL widens 0.3 of four bytes to 0.30000001…, which is more than 0.3.
+    assert read_source(source).outcome == RunOutcome.NOTHING_NEW
 
 
 @pytest.mark.postgres
