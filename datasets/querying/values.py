@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from datasets.schema import Column, ColumnType
@@ -12,6 +13,7 @@ Scalar = int | float | bool | str | datetime
 
 MOST_CHARACTERS = 10_000
 _LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
+_MOST_DIGITS = 28
 _TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
 
@@ -38,11 +40,8 @@ def typed_value(column: Column, value: Any) -> Scalar:
 
 def _integer(value: Any) -> int:
     if isinstance(value, str) and len(value) <= 40:
-        try:
-            value = int(value)
-        except ValueError:
-            value = _float_or_none(value)
-    if isinstance(value, float) and value.is_integer():
+        value = _decimal_or_none(value)
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value % 1 == 0:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError("a whole number is needed")  # noqa: TRY004 (one family of refusals)
@@ -63,6 +62,15 @@ def _number(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError("a finite number is needed")
     return number
+
+
+def _decimal_or_none(text: str) -> Decimal | None:
+    """Return a number with all its digits; None where that would be an enormous one."""
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return number if number.adjusted() < _MOST_DIGITS else None
 
 
 def _float_or_none(text: str) -> float | None:

@@ -166,13 +166,25 @@ def test_text_that_spells_a_value_will_do() -> None:
     filters = parse_filters(
         [
             {"column": "n", "operator": "equals", "value": " 12 "},
+            {"column": "n", "operator": "equals", "value": "9007199254740993.0"},
+            {"column": "n", "operator": "equals", "value": "1.2e1"},
             {"column": 'x"; drop', "operator": "less", "value": "1.5"},
             {"column": "yes", "operator": "not", "value": "Yes"},
             {"column": "at", "operator": "at_least", "value": "2020-01-01T02:00+02:00"},
         ],
         SCHEMA,
     )
-    assert [one.values[0] for one in filters] == [12, 1.5, True, MOMENTS[0]]
+    assert [one.values[0] for one in filters] == [
+        12,
+        2**53 + 1,
+        12,
+        1.5,
+        True,
+        MOMENTS[0],
+    ]
+    for text in ("nan", "inf", "1e999999", "1.5", "12a", "", "1e30"):
+        with pytest.raises(BadRowQuery):
+            parse_filters([{"column": "n", "operator": "equals", "value": text}], SCHEMA)
 
 
 def test_an_order_names_known_columns_once() -> None:
