@@ -9,6 +9,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from pyarrow import MonthDayNano
+
 MOST_CHARACTERS = 10_000
 _LARGEST = 2**63
 
@@ -17,8 +19,8 @@ def json_value(value: Any) -> Any:
     """Return a value of a result for JSON.
 
     Whole numbers stay numbers up to 64 bits and become text beyond; decimals are text; what is not
-    finite is the text ``NaN``, ``Infinity`` or ``-Infinity``; moments are ISO 8601; bytes are base64; text
-    is cut after 10,000 characters.
+    finite is the text ``NaN``, ``Infinity`` or ``-Infinity``; moments and intervals are ISO 8601; bytes are base64;
+    text is cut after 10,000 characters.
     """
     match value:
         case None | bool():
@@ -33,6 +35,8 @@ def json_value(value: Any) -> Any:
             return {str(key): json_value(item) for key, item in value.items()}
         case bytes():
             return base64.b64encode(value[: MOST_CHARACTERS // 2]).decode()
+        case MonthDayNano():
+            return _interval(value)
         case Sequence():
             return [json_value(item) for item in value[:MOST_CHARACTERS]]
         case _:
@@ -45,6 +49,12 @@ def _other(value: Any) -> Any:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return str(value)[:MOST_CHARACTERS]
+
+
+def _interval(value: MonthDayNano) -> str:
+    """Return months, days and seconds as an ISO 8601 duration, e.g. ``P0M1DT0S``; each has its own sign."""
+    seconds = Decimal(value.nanoseconds).scaleb(-9).normalize()
+    return f"P{value.months}M{value.days}DT{seconds:f}S"
 
 
 def _name(value: float) -> str:

@@ -24,6 +24,7 @@ from datasets.errors import (
     SqlRefused,
     SqlTimedOut,
 )
+from datasets.execution.sql import run_statement
 from datasets.exploration import source_of
 from datasets.exploration.turns import Turns
 from datasets.models import Dataset, DatasetVersion
@@ -388,3 +389,9 @@ def test_no_value_is_lost_or_breaks_json() -> None:
         "1 day, 0:00:00",
     ]
     assert len(json_value("x" * 20_000)) == 10_000
+
+
+def test_an_interval_is_text_with_its_units() -> None:
+    wanted = "SELECT INTERVAL 1 DAY, INTERVAL '-14 months 1.5 seconds', [INTERVAL 90 MINUTES]"
+    result = run_statement(query=wanted, row_limit=1, resolve=lambda name: None)
+    assert result.rows == [["P0M1DT0S", "P-14M0DT1.5S", ["P0M0DT5400S"]]]
