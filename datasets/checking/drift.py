@@ -4,11 +4,14 @@ The bins are those of the version before: one for each value of a column with fe
 frequent ones, and one for the rest), else nine inner edges at the deciles; and one for nulls. A column drifts only
 when the Jensen-Shannon distance (base 2) reaches its floor *and* the Benjamini-Hochberg q-value of the two-sample
 chi-square test passes the level (:mod:`datasets.checking.comparison`).
+
+A column that became a number from a whole number (or the other way round) is compared by value, one that changed its
+type otherwise as text, as in the comparison of versions: a column that has lost all its values is text, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,14 +19,15 @@ import numpy as np
 
 from datasets.checking.comparison import BinnedComparison, Counts, compare_counts, q_values
 from datasets.checking.tables import CheckedTable, Tables, comparable, quoted
-from datasets.schema import ColumnType
+from datasets.schema import ColumnType, Schema
 
 #: A numeric column with at most this many distinct values gets one bin for each.
 MOST_DISCRETE = 20
 #: So many of the most frequent values get a bin of their own; the rest share one.
 MOST_CATEGORIES = 50
 _DECILES = [q / 10 for q in range(1, 10)]
-_RANGED = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.TIMESTAMP})
+_NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.NUMBER})
+_RANGED = _NUMBERS | {ColumnType.TIMESTAMP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,10 @@ def compare_tables(
     columns: Sequence[str],
     thresholds: DriftThresholds,
 ) -> list[ColumnDrift]:
-    """Compare the columns of two versions; one that is not in both with the same type is not judged."""
+    """Compare the columns of two versions; one that is not in both is not judged."""
     enough = min(before.row_count, now.row_count) >= thresholds.min_rows
     measured: list[BinnedComparison | None] = [
-        _measure(tables, before, now, name) if enough and _is_in_both(before, now, name) else None
+        _measure(tables, before, now, name) if enough and name in before.schema else None
         for name in columns
     ]
     corrected = q_values([None if one is None else one.p_value for one in measured])
@@ -70,10 +74,6 @@ def compare_tables(
         )
         for name, one, q_value in zip(columns, measured, corrected, strict=True)
     ]
-
-
-def _is_in_both(before: CheckedTable, now: CheckedTable, name: str) -> bool:
-    return name in before.schema and before.schema.column(name).type is now.schema.column(name).type
 
 
 def _decide(
@@ -90,30 +90,46 @@ def _decide(
 def _measure(
     tables: Tables, before: CheckedTable, now: CheckedTable, name: str
 ) -> BinnedComparison:
-    value = comparable(now.schema, name)
-    if now.schema.column(name).type in _RANGED:
+    types = {table.schema.column(name).type for table in (before, now)}
+    sides = [_Side(table, _value(table.schema, name, types)) for table in (before, now)]
+    if types <= _RANGED and (len(types) == 1 or types == _NUMBERS):
         distinct = tables.one(
-            f"SELECT count(*) FROM (SELECT DISTINCT {value} FROM {before.name} "  # noqa: S608
+            f"SELECT count(*) FROM (SELECT DISTINCT {sides[0].value} FROM {before.name} "  # noqa: S608
             f"WHERE {quoted(name)} IS NOT NULL LIMIT {MOST_DISCRETE + 1})"
         )[0]
         if distinct > MOST_DISCRETE:
-            return compare_counts(*_by_deciles(tables, before, now, value))
-    return compare_counts(*_by_value(tables, before, now, value))
+            return compare_counts(*_by_deciles(tables, sides))
+    return compare_counts(*_by_value(tables, sides))
 
 
-def _by_deciles(
-    tables: Tables, before: CheckedTable, now: CheckedTable, value: str
-) -> tuple[Counts, Counts]:
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A version, and the SQL for the values of the column that is compared."""
+
+    table: CheckedTable
+    value: str
+
+
+def _value(schema: Schema, name: str, types: Set[ColumnType]) -> str:
+    value = comparable(schema, name)
+    if len(types) == 1:
+        return value
+    return f"CAST({value} AS {'DOUBLE' if types == _NUMBERS else 'VARCHAR'})"
+
+
+def _by_deciles(tables: Tables, sides: Sequence[_Side]) -> tuple[Counts, Counts]:
+    before, now = sides
     found = tables.one(
-        f"SELECT quantile_cont({value}::DOUBLE, {_DECILES}) FROM {before.name}"  # noqa: S608
+        f"SELECT quantile_cont({before.value}::DOUBLE, {_DECILES}) FROM {before.table.name}"  # noqa: S608
     )[0]
     edges = sorted(set(found))
-    cases = " ".join(f"WHEN {value} <= ? THEN {at}" for at in range(len(edges)))
-    sql = f"CASE WHEN {value} IS NULL THEN {len(edges) + 1} {cases} ELSE {len(edges)} END"
-    return (
-        _counts(tables, before, sql, edges, len(edges) + 2),
-        _counts(tables, now, sql, edges, len(edges) + 2),
-    )
+    return _binned(tables, before, edges), _binned(tables, now, edges)
+
+
+def _binned(tables: Tables, side: _Side, edges: Sequence[float]) -> Counts:
+    cases = " ".join(f"WHEN {side.value} <= ? THEN {at}" for at in range(len(edges)))
+    sql = f"CASE WHEN {side.value} IS NULL THEN {len(edges) + 1} {cases} ELSE {len(edges)} END"
+    return _counts(tables, side.table, sql, edges, len(edges) + 2)
 
 
 def _counts(
@@ -128,18 +144,18 @@ def _counts(
     return counts
 
 
-def _by_value(
-    tables: Tables, before: CheckedTable, now: CheckedTable, value: str
-) -> tuple[Counts, Counts]:
+def _by_value(tables: Tables, sides: Sequence[_Side]) -> tuple[Counts, Counts]:
     """Count both versions into the most frequent values of the one before, the rest, and nulls."""
+    before = sides[0]
     frequent = tables.all(
-        f"SELECT {value}, count(*) AS n FROM {before.name} WHERE {value} IS NOT NULL "  # noqa: S608
-        f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {MOST_CATEGORIES}"
+        f"SELECT {before.value}, count(*) AS n FROM {before.table.name} "  # noqa: S608
+        f"WHERE {before.value} IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {MOST_CATEGORIES}"
     )
     places = {row[0]: at for at, row in enumerate(frequent)}
     width = len(places) + 2
     found = []
-    for table in (before, now):
+    for side in sides:
+        table, value = side.table, side.value
         counts = np.zeros(width, dtype=np.int64)
         known = (
             tables.all(

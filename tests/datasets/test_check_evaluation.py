@@ -186,6 +186,22 @@ def test_drift_needs_both_a_sure_and_a_large_difference(judge: Judge) -> None:
     assert judge("drift", [], few, before=before).verdict is CheckVerdict.NOT_ENOUGH_DATA
 
 
+def test_a_column_that_lost_its_values_or_changed_its_type_drifts_all_the_same(
+    judge: Judge,
+) -> None:
+    before = {"a": list(range(200)), "k": [1, 2] * 100}
+    gone = {"a": pa.array([None] * 200, pa.string()), "k": [1.0, 2.0] * 100}
+    found = judge("drift", [], gone, before=before)
+    assert (found.verdict, found.failed_count) == (CheckVerdict.FAILED, 1)
+    assert found.observed["columns"]["a"]["distance"] == 1.0
+    assert found.observed["columns"]["k"]["distance"] == 0.0
+    assert judge("drift", [], before, before=gone).failed_count == 1
+    spelt = {"a": [i + 0.5 for i in range(200)], "k": ["1", "x"] * 100}
+    found = judge("drift", [], spelt, before=before)
+    assert found.observed["columns"]["a"]["distance"] < 0.1
+    assert found.observed["columns"]["k"]["distance"] > 0.5
+
+
 def test_drift_without_a_change_is_hardly_ever_found(judge: Judge) -> None:
     rng = np.random.default_rng(11)
     alarms = 0
