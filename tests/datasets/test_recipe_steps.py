@@ -272,6 +272,26 @@ def test_date_parts_keep_to_the_clock_of_their_zone() -> None:
     assert out["at_year"].tolist() == [2024, 2024, 2025]
 
 
+@pytest.mark.parametrize("times", [1, 300])
+def test_date_parts_beyond_the_years_of_a_clock_are_missing(times: int) -> None:
+    moments = [
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-05:00",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+05:00",
+        "2024-01-31T23:30:00Z",
+    ]
+    found = {}
+    for zone in ("Europe/Berlin", "America/New_York"):
+        step = {"kind": "date_parts", "columns": ["at"], "parts": ["year"], "time_zone": zone}
+        out = RecipeTransformer([step]).fit_transform(pd.DataFrame({"at": moments * times}))
+        found[zone] = out["at_year"].tolist()[: len(moments)]
+    assert found == {
+        "Europe/Berlin": pytest.approx([np.nan, np.nan, 1, np.nan, 2024], nan_ok=True),
+        "America/New_York": pytest.approx([9999, np.nan, np.nan, np.nan, 2024], nan_ok=True),
+    }
+
+
 def test_moments_in_a_frame_and_on_the_wire_are_the_same() -> None:
     frame, _ = mixed()
     recipe = of_kind("date_parts").fit(frame)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from datasets.recipes.parameters import Parameter
@@ -24,6 +25,7 @@ _PLAIN = re.compile(
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _MICROSECONDS_A_DAY = 86_400_000_000
 PARTS: Mapping[str, Callable[[pd.DatetimeIndex], Any]] = {
     "year": lambda at: at.year,
@@ -55,7 +57,8 @@ _PART_OF_ONE: Mapping[str, Callable[[datetime], float]] = {
 class DateParts(Step):
     """Take numbers out of moments, in a time zone: ``sold_at`` gives ``sold_at_hour`` and so on.
 
-    Text is read as ISO 8601; without an offset it is UTC. What is no moment is missing. ``weekday`` counts from
+    Text is read as ISO 8601; without an offset it is UTC. What is no moment is missing, and so is one that lies
+    beyond the years 1 to 9999 on the clock of the zone. ``weekday`` counts from
     Monday (0) to Sunday (6); ``days_since_1970`` counts in UTC, with its fraction.
     """
 
@@ -110,12 +113,31 @@ def _of_many(column: Array, parts: Sequence[str], zone: ZoneInfo) -> dict[str, A
     moments = pd.DatetimeIndex(
         pd.to_datetime(pd.Series(column, dtype=object), format="ISO8601", utc=True, errors="coerce")
     )
+    moments = pd.DatetimeIndex(moments.where(_are_on_clock(moments, zone)))
     missing = moments.isna()
     local = moments.tz_convert(zone)
     return {
         part: np.where(missing, np.nan, np.asarray(PARTS[part](local)).astype(np.float64))
         for part in parts
     }
+
+
+def _are_on_clock(moments: pd.DatetimeIndex, zone: ZoneInfo) -> npt.NDArray[np.bool_]:
+    """Tell which moments the clock of a zone can show; only on the first and the last day is that a question."""
+    micros = moments.as_unit("us").asi8
+    first, last = _microseconds(_FIRST), _microseconds(_LAST)
+    are = np.asarray(moments.notna()) & (micros >= first) & (micros <= last)
+    near = (micros < first + _MICROSECONDS_A_DAY) | (micros > last - _MICROSECONDS_A_DAY)
+    for at in np.flatnonzero(are & near):
+        are[at] = _on_clock(_EPOCH + timedelta(microseconds=int(micros[at])), zone) is not None
+    return are
+
+
+def _on_clock(at: datetime, zone: ZoneInfo) -> datetime | None:
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return None
 
 
 def _of_few(column: Array, parts: Sequence[str], zone: ZoneInfo) -> dict[str, Array] | None:
@@ -126,10 +148,10 @@ def _of_few(column: Array, parts: Sequence[str], zone: ZoneInfo) -> dict[str, Ar
             return None
         try:
             at = datetime.fromisoformat(text) if text else None
-            if at is not None:
-                at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(zone)
-        except (ValueError, OverflowError):
+        except ValueError:
             return None
+        if at is not None:
+            at = _on_clock(at if at.tzinfo else at.replace(tzinfo=UTC), zone)
         moments.append(at)
     return {
         part: np.array(
