@@ -45,7 +45,7 @@ def compare_versions(
     Raises
     ------
     NotComparable
-        The versions are of two datasets, or one of them lacks a key column.
+        The versions are of two datasets, have no column in common, or one of them lacks a key column.
     VersionNotReady
         One of them has no rows (yet).
     """
@@ -90,6 +90,8 @@ def _key(base: DatasetVersion, other: DatasetVersion, wanted: Sequence[str] | No
         if not version.has_rows:
             raise VersionNotReady(f"{version} is {version.status}; it has no rows to compare.")
     schemas = [Schema.from_dict(version.schema) for version in (base, other)]
+    if not set(schemas[0].names) & set(schemas[1].names):
+        raise NotComparable("The versions have no column in common.", field="other")
     if wanted is None:
         return [
             column.name

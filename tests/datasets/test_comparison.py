@@ -234,6 +234,14 @@ def test_the_identifier_is_the_key_unless_another_is_chosen(
     assert chosen.key == (["id"] if role is ColumnRole.IDENTIFIER else [])
 
 
+def test_versions_without_a_common_column_are_not_compared(
+    principal: Principal, ingested: Ingested
+) -> None:
+    base, other = ingested(b"a,b\n1,2\n"), ingested(b"c\n1\n")
+    with pytest.raises(NotComparable, match="no column in common"):
+        services.compare_versions(principal=principal, base=base, other=other, key=[])
+
+
 def test_a_comparison_that_failed_is_asked_for_again(
     principal: Principal, ingested: Ingested, run_all_jobs: Callable[[], list[Job]]
 ) -> None:
