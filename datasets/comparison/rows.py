@@ -5,7 +5,7 @@ Rows whose key occurs twice in either version cannot be told apart: they are cou
 left out of everything else. Without a key, versions are compared as multisets of whole rows, over the
 columns that both have.
 
-A column that is a whole number here and a number there is compared as numbers; one that changed its
+A column that is a whole number here and a number there is compared as numbers, to the last digit; one that changed its
 type in another way as text.
 """
 
@@ -149,18 +149,29 @@ class _Work:
 
     def make_views(self) -> None:
         """Give keys and compared columns short names and types in which they can be compared."""
-        for view, table in (("a", "base_rows"), ("b", "other_rows")):
+        for view, table, schema in (
+            ("a", "base_rows", self._base.schema),
+            ("b", "other_rows", self._other.schema),
+        ):
             parts = [_ROW]
-            parts += [f"{self._expression(n)} AS k{i}" for i, n in enumerate(self._key)]
-            parts += [f"{self._expression(n)} AS c{i}" for i, n in enumerate(self._compared)]
+            for letter, names in (("k", self._key), ("c", self._compared)):
+                parts += [
+                    f"{self._expression(name, schema.column(name).type)} AS {letter}{i}"
+                    for i, name in enumerate(names)
+                ]
             self._run(f"CREATE VIEW {view} AS SELECT {', '.join(parts)} FROM {table}")  # noqa: S608
 
-    def _expression(self, name: str) -> str:
-        types = {self._base.schema.column(name).type, self._other.schema.column(name).type}
-        if len(types) == 1:
+    def _expression(self, name: str, type_: ColumnType) -> str:
+        types = [side.schema.column(name).type for side in (self._base, self._other)]
+        if types[0] is types[1]:
             return identifier(name)
-        is_number = types == {ColumnType.INTEGER, ColumnType.NUMBER}
-        return f"CAST({identifier(name)} AS {'DOUBLE' if is_number else 'VARCHAR'})"
+        text = f"CAST({identifier(name)} AS VARCHAR)"
+        if set(types) != {ColumnType.INTEGER, ColumnType.NUMBER} or type_ is ColumnType.INTEGER:
+            return text
+        # Not as doubles, to which 2^53 and 2^53 + 1 are the same.
+        value = identifier(name)
+        whole = f"{value} = floor({value}) AND {value} >= -pow(2, 63) AND {value} < pow(2, 63)"
+        return f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE {text} END"
 
     def _run(self, sql: str) -> None:
         self._connection.execute(sql)

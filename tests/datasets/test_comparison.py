@@ -132,6 +132,19 @@ def test_a_column_with_another_type_is_compared_by_value(tmp_path: Path) -> None
         changes(base, other, ["nope"])
 
 
+def test_whole_numbers_and_doubles_are_compared_to_the_last_digit(tmp_path: Path) -> None:
+    before = Schema((Column("k", ColumnType.INTEGER), Column("v", ColumnType.INTEGER)))
+    after = Schema((Column("k", ColumnType.INTEGER), Column("v", ColumnType.NUMBER)))
+    whole = [2**53 + 1, 2**53, 0, -(2**63), None, 7]
+    doubles = [2.0**53, 2.0**53, -0.0, -(2.0**63), None, 7.5]
+    base = side(tmp_path, "a", list(enumerate(whole)), before)  # type: ignore[arg-type]
+    other = side(tmp_path, "b", list(enumerate(doubles)), after)  # type: ignore[arg-type]
+    found = changes(base, other, ["k"])
+    assert found.changed_sample == ((0, 0), (5, 5))
+    assert changes(other, base, ["k"]).changed == 2
+    assert changes(base, other, []).removed == 2
+
+
 def test_schemas_are_compared_by_name() -> None:
     before = Schema((*SCHEMA.columns[:3], Column("old", ColumnType.STRING)))
     after = Schema(
