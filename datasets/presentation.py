@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+#: Up to so many different values their number, and how often each text occurs, are exact in every profile; see
+#: :class:`datasets.profile.TableStream`, which is not imported here for the sake of what it imports.
+_EXACT_DISTINCT, _EXACT_COUNTS = 65_536, 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,27 @@ def _card(
         role=role,
         nulls=f"{column['nulls']:,}",
         null_percent=round(100 * column["null_fraction"], 1),
-        distinct=f"{column['distinct']:,}",
+        distinct=_distinct(column),
         facts=tuple(_facts(column)),
         histogram=_bars(bins),
         top=_bars(shown),
-        notes=tuple(notes),
+        notes=(*notes, *_estimates(column)),
     )
+
+
+def _distinct(column: Mapping[str, Any]) -> str:
+    count = int(column["distinct"])
+    return f"{'≈ ' if column.get('is_estimate') and count > _EXACT_DISTINCT else ''}{count:,}"
+
+
+def _estimates(column: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is known of a sample of the rows only."""
+    if not column.get("is_estimate"):
+        return
+    if column.get("histogram"):
+        yield "Quantiles and histogram are estimated from a sample of the rows."
+    if column.get("top") and column["distinct"] > _EXACT_COUNTS:
+        yield "How often the most frequent values occur is estimated from a sample of the rows."
 
 
 def _facts(column: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+import pyarrow as pa
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -11,6 +13,8 @@ from django.urls import reverse
 from accounts.models import Project, Role
 from datasets.models import Dataset, DatasetVersion
 from datasets.presentation import column_cards, size_text
+from datasets.profile import TableStream
+from datasets.schema.arrow import schema_from_arrow
 from jobs.models import Job, JobStatus
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -153,6 +157,35 @@ def test_a_failed_version_has_a_page(
     job = run_job(upload(b"a,b\n1\n"))
     version = DatasetVersion.objects.get(job=job)
     assert "failed" in page(staff(Role.VIEWER), "datasetversion_change", version.pk)
+
+
+def test_a_page_says_what_is_estimated() -> None:
+    numbers = np.arange(300_000)
+    table = pa.table(
+        {
+            "many": numbers,
+            "few": numbers % 1_000,
+            "texts": pa.array(numbers % 5_000).cast(pa.string()),
+            "names": pa.array(numbers % 3).cast(pa.string()),
+        }
+    )
+
+    def shown(rows: int) -> dict[str, tuple[str, int]]:
+        stream = TableStream(schema_from_arrow(table.schema))
+        for batch in table.slice(0, rows).to_batches(max_chunksize=50_000):
+            stream.update(batch)
+        cards = column_cards({}, stream.profile().to_dict())
+        return {card.name: (card.distinct, len(card.notes)) for card in cards}
+
+    assert shown(1_000) == {
+        "many": ("1,000", 0),
+        "few": ("1,000", 0),
+        "texts": ("1,000", 0),
+        "names": ("3", 0),
+    }
+    large = shown(300_000)
+    assert large.pop("many")[0].startswith("≈ ")
+    assert large == {"few": ("1,000", 1), "texts": ("5,000", 1), "names": ("3", 0)}
 
 
 def test_bars_are_relative_to_the_longest() -> None:
