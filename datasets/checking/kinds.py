@@ -135,7 +135,8 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "freshness",
             "Freshness",
-            "The newest time is at most so old when the version is ingested.",
+            "The newest time is at most so old when the version is ingested. Nulls and times that lie in the future "
+            "then are passed over.",
             (Number("max_age_hours", "Largest age in hours.", 0.0, 1e6, 24.0),),
             most_columns=1,
             types=frozenset({ColumnType.TIMESTAMP}),

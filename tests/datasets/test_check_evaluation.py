@@ -61,6 +61,7 @@ def judge(tables: Tables) -> Judge:
     return carry_out
 
 
+LATER = datetime(2034, 5, 2, tzinfo=UTC)
 AT = pa.array([datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 5, 2, 11, tzinfo=UTC), None])
 
 CASES: list[tuple[str, list[str], dict[str, Any], dict[str, Any], str, int | None, list[int]]] = [
@@ -89,6 +90,16 @@ CASES: list[tuple[str, list[str], dict[str, Any], dict[str, Any], str, int | Non
     ("row_count", [], {"a": [1]}, {"max_change_fraction": 0.1}, "not_enough_data", None, []),
     ("freshness", ["t"], {"t": AT}, {"max_age_hours": 2}, "passed", None, []),
     ("freshness", ["t"], {"t": AT}, {"max_age_hours": 0.5}, "failed", None, [2]),
+    (
+        "freshness",
+        ["t"],
+        {"t": [*AT.to_pylist(), LATER]},
+        {"max_age_hours": 0.5},
+        "failed",
+        None,
+        [2],
+    ),
+    ("freshness", ["t"], {"t": [LATER]}, {"max_age_hours": 2}, "not_enough_data", None, []),
     ("duplicates", [], {"a": [1, 2, 1], "s": ["x", "x", "x"]}, {}, "failed", 1, [3]),
     ("duplicates", [], {"a": [None, None], "s": ["x", "x"]}, {}, "failed", 1, [2]),
     ("duplicates", [], {"a": [1, 2], "s": ["x", "x"]}, {}, "passed", 0, []),

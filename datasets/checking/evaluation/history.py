@@ -50,19 +50,28 @@ def row_count(spec: CheckSpec, _: Sequence[str], subject: Subject) -> Outcome:
 
 
 def freshness(spec: CheckSpec, columns: Sequence[str], subject: Subject) -> Outcome:
-    """Compare the newest time of a column with when the version was ingested."""
+    """Compare the newest time of a column with when the version was ingested.
+
+    Times that lay in the future then are passed over: one wrong clock would hide for years that nothing comes.
+    """
     (name,) = columns
     rows = subject.rows
     value = comparable(rows.schema, name)
-    newest, count = subject.tables.one(
-        f"SELECT max({value}), count({value}) FROM {rows.name}"  # noqa: S608
+    at = micros_of(subject.at)
+    newest, count, future = subject.tables.one(
+        f"SELECT max({value}) FILTER ({value} <= ?), count({value}), count(*) FILTER ({value} > ?) "  # noqa: S608
+        f"FROM {rows.name}",
+        [at, at],
     )
     if newest is None:
-        return Outcome(CheckVerdict.NOT_ENOUGH_DATA, f"{name!r} holds no time.", 0)
-    age = (micros_of(subject.at) - newest) / _HOUR_US
-    observed = {"newest": moment_text(newest), "age_hours": age}
+        missing = "no time" if not future else "no time that had come"
+        return Outcome(CheckVerdict.NOT_ENOUGH_DATA, f"{name!r} holds {missing}.", count)
+    age = (at - newest) / _HOUR_US
+    observed = {"newest": moment_text(newest), "age_hours": age, "in_future": future}
     most = spec.parameters["max_age_hours"]
     text = f"The newest time, {moment_text(newest)}, was {age:,.1f} hours old; {most:g} may be."
+    if future:
+        text += f" {future:,} time(s) in the future were passed over."
     verdict = CheckVerdict.FAILED if age > most else CheckVerdict.PASSED
     samples = []
     if verdict is CheckVerdict.FAILED:
