@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from accounts import audit
 from accounts.principals import Principal
+from core.clock import now
 from datasets.errors import AppendOvertaken, RowsMoved
 from datasets.execution.writing import WrittenVersion
 from datasets.models import Dataset, DatasetVersion, VersionStatus
@@ -190,6 +191,7 @@ def _check_generation(dataset: Dataset, written: WrittenVersion) -> None:
 
 
 def _measured(written: WrittenVersion) -> dict[str, Any]:
+    """Return what a version has from the moment on at which it is ready."""
     return {
         "delta_version": written.delta_version,
         "row_count": written.row_count,
@@ -197,6 +199,7 @@ def _measured(written: WrittenVersion) -> dict[str, Any]:
         "sha256": written.sha256,
         "schema": written.schema.to_dict(),
         "profile": written.profile,
+        "ready_at": now(),
     }
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 
 from accounts.principals import Principal
 from core.errors import NotFound
@@ -22,9 +21,10 @@ _WITH_ROWS = (VersionStatus.READY, VersionStatus.ARCHIVED)
 
 
 def version_at(dataset: Dataset, at: datetime) -> DatasetVersion:
-    """Return the newest version that was ready at a moment, also when it was put aside since.
+    """Return the newest version that was ready at a moment, also when it was put aside after it.
 
-    A version counts from the end of the job that made it.
+    A version that checks held back counts from when it was let through. The time for which one was put aside is
+    forgotten when it is restored.
 
     Raises
     ------
@@ -33,8 +33,8 @@ def version_at(dataset: Dataset, at: datetime) -> DatasetVersion:
     """
     found = (
         dataset.versions.filter(status__in=_WITH_ROWS, delta_version__isnull=False)
-        .annotate(ready_at=Coalesce("job__finished_at", "created_at"))
         .filter(ready_at__lte=at)
+        .exclude(archived_at__lte=at)
         .order_by("-number")
         .first()
     )

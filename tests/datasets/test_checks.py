@@ -13,10 +13,12 @@ from rest_framework.test import APIClient
 from accounts.errors import PermissionMissing
 from accounts.models import AuditEvent, Project, Role
 from accounts.principals import Principal
+from core.clock import now
 from core.errors import Invalid
 from datasets import lake, services
 from datasets.errors import CheckRefused, IllegalVersionMove, NothingToWaive, VersionNotReady
 from datasets.models import DataCheck, Dataset, DatasetVersion, VersionStatus
+from datasets.selectors import version_at
 from datasets.selectors.checks import check_state
 from jobs.models import Job, JobStatus
 
@@ -129,6 +131,30 @@ def test_a_blocked_version_is_tried_again_after_the_check_was_mended(
     assert version.check_results.filter(is_current=False).get().verdict == "failed"
     with pytest.raises(NothingToWaive):
         services.waive_checks(principal=principal, version=version, reason="why not")
+
+
+def test_a_version_of_the_past_is_one_that_was_ready_then(
+    strict: DataCheck,
+    principal: Principal,
+    dataset: Dataset,
+    upload: Upload,
+    run_job: Run,
+    ingested: Ingested,
+) -> None:
+    first = ingested(GOOD)
+    run_job(upload(BAD))
+    held_back = now()
+    second = services.waive_checks(principal=principal, version=newest(dataset), reason="so be it")
+    let_through = now()
+    services.archive_version(principal=principal, version=second)
+    archived = now()
+    assert [version_at(dataset, at) for at in (held_back, let_through, archived)] == [
+        first,
+        second,
+        first,
+    ]
+    services.restore_version(principal=principal, version=second)
+    assert version_at(dataset, now()) == second
 
 
 def test_an_administrator_lets_a_blocked_version_through_with_a_reason(
