@@ -17,11 +17,13 @@ import pyarrow.compute as pc
 SAMPLE_ROWS = 262_144
 SAMPLE_BYTES = 64 << 20
 DISTINCT_KEPT = 65_536
+_MOST_LOOSE = 16
+_JOINED_ROWS = 32_768
 _WORD = 8
 _MOST_WORDS = 16
 _MOST_BYTES = _WORD * _MOST_WORDS
 _STRETCHES = 8
-_PIECE_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 18
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = npt.NDArray[np.uint64]
@@ -59,6 +61,7 @@ class RowSample:
         self._keys: list[Hashes] = []
         self._rows = 0
         self._bytes = 0
+        self._loose = 0
 
     @property
     def is_complete(self) -> bool:
@@ -79,6 +82,7 @@ class RowSample:
             self._level += 1
             batches, all_keys = self._batches, self._keys
             self._batches, self._keys, self._rows, self._bytes = [], [], 0, 0
+            self._loose = 0
             for one, its_keys in zip(batches, all_keys, strict=True):
                 self._keep(one, its_keys)
 
@@ -99,6 +103,17 @@ class RowSample:
         self._keys.append(keys)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
+        self._loose += 1
+        if self._loose >= _MOST_LOOSE:
+            self._join_loose()
+
+    def _join_loose(self) -> None:
+        """Make one batch of the last ones if they are small: halving many of them takes longer than few."""
+        loose, keys = self._batches[-self._loose :], self._keys[-self._loose :]
+        if sum(one.num_rows for one in loose) <= _JOINED_ROWS:
+            self._batches[-self._loose :] = [pa.concat_batches(loose)]
+            self._keys[-self._loose :] = [np.concatenate(keys)]
+        self._loose = 0
 
 
 class DistinctCount:
@@ -136,7 +151,7 @@ class DistinctCount:
         """Take in the hashes of further values; repetitions do not matter."""
         below = self._below(hashes)
         if self._table is not None:
-            below = below[self._table[self._places(below)] != below]
+            below = below[self._table.take(self._places(below), mode="clip") != below]
         self._waiting.append(below)
         self._waiting_count += len(below)
         if self._waiting_count > DISTINCT_KEPT:
@@ -209,13 +224,33 @@ def _text_hashes(values: pa.Array) -> Hashes:
     content = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
     starts = ends[:-1] - ends[0]
     if longest <= _MOST_BYTES:
-        total += _sums_of_all(content, starts, lengths)
+        if longest == int(lengths.min()):
+            total += _sums_of_even(content, longest)
+        else:
+            total += _sums_of_all(content, starts, lengths)
         return mixed(total)
     long = np.flatnonzero(lengths > _MOST_BYTES)
     short = np.flatnonzero(lengths <= _MOST_BYTES)
     total[long] += _sums_of_stretches(content, starts[long], lengths[long])
     total[short] += _sums_of_all(content, starts[short], lengths[short])
     return mixed(total)
+
+
+def _sums_of_even(content: _Bytes, length: int) -> Hashes:
+    """Return the sums over whole texts that follow one another and are all of one length (codes, keys, digits)."""
+    count = len(content) // length
+    # Words of the last texts may reach behind the content: those are copied.
+    inside = max(0, count - _WORD)
+    rest = np.concatenate([content[inside * length :], np.zeros(_WORD, np.uint8)])
+    sums = np.zeros(count, np.uint64)
+    for at in range(0, length, _WORD):
+        # What is behind the end of a text belongs to its neighbour.
+        keeps = np.uint64((1 << 8 * min(_WORD, length - at)) - 1)
+        for texts, part in ((content, slice(inside)), (rest, slice(inside, count))):
+            size = len(sums[part])
+            words = np.ndarray((size,), np.uint64, texts, offset=at, strides=(length,))
+            sums[part] += (words & keeps) * _KEYS[at // _WORD]
+    return sums
 
 
 def _sums_of_all(content: _Bytes, starts: _Places, lengths: _Places) -> Hashes:

@@ -28,6 +28,7 @@ from datasets.profile.columns import (
 )
 from datasets.profile.sketches import DistinctCount, RowSample, value_hashes
 from datasets.profile.table import ProfileNote, TableProfile
+from datasets.profile.text_length import length_bounds
 from datasets.schema import Column, ColumnType, Schema
 from datasets.schema.quick import looks_numeric
 
@@ -38,6 +39,7 @@ _MAY_BEGIN_NUMBER = frozenset(
 )
 """First bytes of texts that may be numbers, or white space before one."""
 _FEW_ROWS = 20_000
+_SCALED_FROM = 2.0**400
 _MOST_THREADS = 4
 
 
@@ -124,22 +126,23 @@ class _ColumnStream:
         if self._type is ColumnType.STRING and self._counts is not None:
             self._count_texts(values)
             return
-        present = values.drop_null() if values.null_count else values
         if self._type is ColumnType.BOOLEAN:
-            self._take_booleans(present)
+            self._take_booleans(values)
             return
+        present = values.drop_null() if values.null_count else values
         self._distinct.update(value_hashes(present))
         if self._type is ColumnType.STRING:
             self._look_at_text(present, None)
         else:
             self._measure(present)
 
-    def _take_booleans(self, present: pa.Array) -> None:
+    def _take_booleans(self, values: pa.Array) -> None:
         assert self._counts is not None
-        for value, count in ((True, present.true_count), (False, present.false_count)):
+        for value, count in ((True, values.true_count), (False, values.false_count)):
             if count:
+                if value not in self._counts:
+                    self._distinct.update(value_hashes(pa.array([value])))
                 self._counts[value] += count
-        self._distinct.update(value_hashes(pa.array(list(self._counts))))
 
     def _count_texts(self, values: pa.Array) -> None:
         assert self._counts is not None
@@ -184,8 +187,7 @@ class _ColumnStream:
 
     def _look_at_text(self, different: pa.Array, counts: pa.Array | None) -> None:
         """Look at values, in the order in which they first occur, each of which occurs ``counts`` times."""
-        lengths = pc.min_max(pc.utf8_length(different))
-        low, high = int(lengths["min"].as_py()), int(lengths["max"].as_py())
+        low, high = length_bounds(different)
         self._shortest = low if self._shortest is None else min(self._shortest, low)
         self._longest = high if self._longest is None else max(self._longest, high)
         if self._strange is not None and _few_are_numeric(different.slice(0, _FIRST_LOOK)):
@@ -282,8 +284,8 @@ class _Moments:
     """Mean and population standard deviation of numbers that come in pieces.
 
     Pieces are merged by the formula of Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise
-    algorithm for computing sample variances", (2.1a) and (2.1b). Numbers are scaled by the largest power of
-    two seen, so that squares near the end of the range of a double stay within it.
+    algorithm for computing sample variances", (2.1a) and (2.1b). From 2^400 on numbers are scaled by the largest
+    power of two seen, so that squares near the end of the range of a double stay within it.
     """
 
     def __init__(self) -> None:
@@ -294,7 +296,7 @@ class _Moments:
 
     def update(self, values: pa.Array, *, largest: float) -> None:
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-        if largest > self._scale:
+        if largest > max(self._scale, _SCALED_FROM):
             scale = 2.0 ** min(1023, math.frexp(largest)[1])
             self._mean *= self._scale / scale
             self._squares *= (self._scale / scale) ** 2

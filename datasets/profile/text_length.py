@@ -48,6 +48,19 @@ class TextLengths:
         }
 
 
+def length_bounds(texts: pa.Array) -> tuple[int, int]:
+    """Return the length in characters of the shortest and of the longest text; there is one, and no null."""
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, "<i4", count=texts.offset + len(texts) + 1)[texts.offset :]
+    content = np.frombuffer(b"" if data is None else data, np.int8)[ends[0] : ends[-1]]
+    if content.min(initial=0) >= 0:
+        # Nothing but ASCII: a character is a byte.
+        lengths = np.diff(ends)
+        return int(lengths.min()), int(lengths.max())
+    bounds = pc.min_max(pc.utf8_length(texts))
+    return int(bounds["min"].as_py()), int(bounds["max"].as_py())
+
+
 class LengthCounts:
     """Counts the lengths of one text column, fed batch by batch."""
 

@@ -34,6 +34,14 @@ def test_the_hash_of_a_text_does_not_depend_on_its_neighbours(texts: list[str]) 
     assert together.tolist() == alone
 
 
+@given(st.integers(1, 20).flatmap(lambda size: st.lists(st.binary(min_size=size, max_size=size))))
+def test_texts_of_one_length_have_the_hashes_that_they_have_alone(given_bytes: list[bytes]) -> None:
+    texts = [bytes(byte & 0x7F for byte in one).decode() for one in given_bytes]
+    together = value_hashes(pa.array(["before it", *texts], pa.string())[1:])
+    among_others = value_hashes(pa.array(["", *texts, "a neighbour that is longer"], pa.string()))
+    assert together.tolist() == among_others[1:-1].tolist()
+
+
 def test_long_texts_are_told_apart_by_their_ends() -> None:
     middle = "x" * 200
     texts = [middle, "y" + middle, middle + "y", middle + "z", "z" + middle, middle + "xx"]
