@@ -8,6 +8,7 @@ the cells, which is a check of nearly all of their grammar; what Arrow takes and
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from datasets.schema import text
 from datasets.schema.columns import ColumnType
-from datasets.schema.rounding import surely_rounded
+from datasets.schema.rounding import Decimals, surely_rounded
 
 Reading = tuple[ColumnType, bool]
 """A type, and whether numbers are written with a decimal comma."""
@@ -29,7 +30,8 @@ COMMA: Reading = (ColumnType.NUMBER, True)
 TIMESTAMP: Reading = (ColumnType.TIMESTAMP, False)
 
 _SAFE_DIGITS = 15
-_ZERO, _NINE, _MINUS, _COLON = b"09-:"
+_ZERO, _NINE, _MINUS, _PLUS, _DOT, _COLON = b"09-+.:"
+_POWER_SIGNS = frozenset(b"eE")
 _HOUR_END = 13
 _SHORTEST_TIME = 16
 _DATE_LENGTH = 10
@@ -93,7 +95,7 @@ class _Bytes:
     """The bytes of the cells of one array, and where each cell begins and how long it is."""
 
     data: npt.NDArray[np.uint8]
-    starts: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int32]
 
     @classmethod
@@ -101,23 +103,20 @@ class _Bytes:
         _, offsets, data = cells.buffers()
         ends = np.frombuffer(offsets, "<i4", count=cells.offset + len(cells) + 1)[cells.offset :]
         content = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
-        return cls(content, ends[:-1], np.diff(ends))
+        return cls(content, ends[:-1].astype(np.int64), np.diff(ends))
 
-    def has(self, characters: bytes) -> bool:
-        """Whether any of the characters occurs anywhere."""
+    def among(self, characters: bytes) -> frozenset[int]:
+        """Return those of the characters that occur anywhere."""
         part = self._part().tobytes()
-        return any(character in part for character in characters)
+        return frozenset(character for character in characters if character in part)
 
-    def with_any(self, characters: bytes) -> npt.NDArray[np.bool_]:
+    def with_any(self, characters: Collection[int]) -> npt.NDArray[np.bool_]:
         """Tell which cells hold any of the characters."""
         found = np.zeros(len(self.starts), dtype=np.bool_)
-        if self.has(characters):
-            part = self._part()
-            is_one = part == characters[0]
-            for character in characters[1:]:
-                is_one |= part == character
+        part = self._part()
+        for character in characters:
             # Of the cells that begin at or before it, the last one; empty cells share their beginning.
-            places = np.flatnonzero(is_one) + self.starts[0]
+            places = np.flatnonzero(part == character) + self.starts[0]
             found[np.searchsorted(self.starts, places, side="right") - 1] = True
         return found
 
@@ -188,31 +187,35 @@ def _numbers(cells: pa.Array) -> QuickRead | None:
     except pa.ArrowInvalid:
         return None
     found = _Bytes.of(cells)
-    if not found.has(b"."):
+    signs = found.among(b".eE+")
+    if _DOT not in signs:
         return None
-    powers = found.with_any(b"eE")
-    if np.any(found.with_any(b"+") & ~powers):
+    powers = found.with_any(signs & _POWER_SIGNS)
+    if _PLUS in signs and np.any(found.with_any({_PLUS}) & ~powers):
         return None
     if powers.any() and not pc.all(text.is_number(cells.filter(pa.array(powers)))).as_py():
         return None
     if not pc.all(pc.is_finite(values), min_count=0).as_py():
         return None
-    if found.has_leading_zero(fractions=True) or not _all_carried(
-        cells, values, (found.lengths > _SAFE_DIGITS) & ~powers
-    ):
+    if found.has_leading_zero(fractions=True) or not _all_carried(cells, values, found, ~powers):
         return None
     return QuickRead(values, frozenset({NUMBER}), has_fraction=True)
 
 
-def _all_carried(cells: pa.Array, values: pa.Array, long: npt.NDArray[np.bool_]) -> bool:
-    """Whether a double carries each of the numbers that are long."""
-    if not long.any():
+def _all_carried(
+    cells: pa.Array, values: pa.Array, found: _Bytes, are_plain: npt.NDArray[np.bool_]
+) -> bool:
+    """Whether a double carries each of the numbers that are long, and plain (without a power of ten)."""
+    is_long = (found.lengths > _SAFE_DIGITS) & are_plain
+    if cells.null_count:
+        is_long &= cells.is_valid().to_numpy(zero_copy_only=False)
+    if not is_long.any():
         return True
-    # Most cells of such a column are long: a filter copies them in stretches.
-    chosen = pa.array(long)
-    texts = cells.filter(chosen)
-    is_open = ~surely_rounded(texts, values.filter(chosen).to_numpy())
-    return all(text.carries(one) for one in texts.filter(pa.array(is_open)).to_pylist())
+    numbers = values.to_numpy(zero_copy_only=False)
+    at = slice(None) if is_long.all() else np.flatnonzero(is_long)
+    texts = Decimals(found.data, found.starts[at], found.lengths[at])
+    is_open = np.flatnonzero(is_long)[~surely_rounded(texts, numbers[at])]
+    return all(text.carries(one) for one in cells.take(pa.array(is_open)).to_pylist())
 
 
 def _booleans(cells: pa.Array) -> QuickRead | None:
@@ -241,7 +244,8 @@ def _moments(cells: pa.Array) -> QuickRead | None:
     times = (found.lengths != 0) & (found.lengths != _DATE_LENGTH)
     if np.any(times & (found.lengths < _SHORTEST_TIME)):
         return None
-    if np.any(found.data[found.starts[times] + _HOUR_END] != _COLON):
+    starts = found.starts if times.all() else found.starts[times]
+    if np.any(found.data.take(starts + _HOUR_END, mode="clip") != _COLON):
         return None
     bounds = pc.min_max(values.cast(pa.int64()))
     low, high = bounds["min"].as_py(), bounds["max"].as_py()

@@ -31,7 +31,7 @@ from datasets.schema import text as cell_text
 from datasets.schema.conversion import typed_array
 from datasets.schema.inference import ColumnGuess
 from datasets.schema.quick import looks_numeric, quick_read
-from datasets.schema.rounding import surely_rounded
+from datasets.schema.rounding import Decimals, surely_rounded
 
 Ingested = Callable[..., DatasetVersion]
 
@@ -326,28 +326,57 @@ _LONG_DECIMAL = st.one_of(
 )
 
 
+def _are_sure(
+    texts: list[str], values: list[float] | None = None, *, before: str = "", between: str = ""
+) -> list[bool]:
+    """Ask for texts that lie in a buffer behind something else, and apart."""
+    lengths = np.array([len(text) for text in texts], np.int32)
+    starts = len(before) + np.cumsum(lengths, dtype=np.int64) - lengths
+    starts += len(between) * np.arange(len(texts))
+    data = np.frombuffer((before + between.join(texts)).encode(), np.uint8)
+    numbers = np.array([float(text) for text in texts] if values is None else values)
+    return [bool(one) for one in surely_rounded(Decimals(data, starts, lengths), numbers)]
+
+
 @settings(max_examples=150)
-@given(st.lists(_LONG_DECIMAL, min_size=1, max_size=5))
-def test_what_is_surely_the_double_rounded_is_carried_by_it(texts: list[str]) -> None:
-    cells = pa.array(["", *texts])[1:]
-    sure = surely_rounded(cells, cells.cast(pa.float64()).to_numpy())
-    for one, is_sure in zip(texts, sure.tolist(), strict=True):
+@given(
+    st.lists(_LONG_DECIMAL, min_size=1, max_size=5),
+    st.sampled_from(["", "1", "0.123456789012345678"]),
+    st.sampled_from(["", "7", ".", "-"]),
+)
+def test_what_is_surely_the_double_rounded_is_carried_by_it(
+    texts: list[str], before: str, between: str
+) -> None:
+    sure = _are_sure(texts, before=before, between=between)
+    assert sure == _are_sure(texts)
+    for one, is_sure in zip(texts, sure, strict=True):
         assert cell_text.carries(one) or not is_sure
 
 
 def test_what_a_double_writes_is_seen_at_once() -> None:
     texts = ["2.3065266702695504", "-0.12928183297981596", "123456.78901234567", "-9.5000000000000"]
-    cells = pa.array(texts)
-    assert surely_rounded(cells, cells.cast(pa.float64()).to_numpy()).all()
-    assert not surely_rounded(pa.array(["0.12345678901234567"]), np.array([0.1234567])).any()
+    assert all(_are_sure(texts))
+    assert _are_sure(["0.12345678901234567"], [0.1234567]) == [False]
+
+
+def test_of_integers_and_of_too_many_digits_nothing_is_sure() -> None:
+    texts = ["1234567890123456789", "1." + "0" * 23, "9" * 19 + ".5", "0.1234567890123456789", ".5"]
+    assert _are_sure(texts) == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("value", [2.3065266702695504, -12.345678901234567, 123456.78901234567])
+def test_another_digit_at_the_end_is_not_sure(value: float) -> None:
+    text = f"{value:.{17 - len(str(int(abs(value))).lstrip('0'))}f}"
+    near = [text[:-1] + digit for digit in "0123456789" if digit != text[-1]]
+    assert _are_sure([text]) == [True]
+    assert _are_sure(near, [value] * 9) == [False] * 9
 
 
 @settings(max_examples=150)
 @given(st.lists(st.floats(-1e16, 1e16).map(repr), min_size=1, max_size=5))
 def test_the_shortest_form_of_a_double_is_its_rounding(texts: list[str]) -> None:
     plain = [text for text in texts if "." in text and "e" not in text]
-    cells = pa.array(plain, pa.string())
-    assert surely_rounded(cells, cells.cast(pa.float64()).to_numpy()).all()
+    assert all(_are_sure(plain))
 
 
 @pytest.mark.parametrize(
