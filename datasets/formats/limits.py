@@ -26,7 +26,7 @@ class Limits:
     """
 
     header_bytes: int = 1 << 20
-    block_bytes: int = 4 << 20
+    block_bytes: int = 6 << 20
     expanded_bytes: int = 16 << 30
     batch_rows: int = 65_536
     ragged_rows: int = 20

@@ -205,7 +205,7 @@ def value_hashes(values: pa.Array) -> Hashes:
         # Adding zero makes the two zeros one.
         keys = (values.to_numpy() + 0.0).view(np.uint64)
     else:
-        keys = values.cast(pa.int64()).to_numpy().view(np.uint64)
+        keys = values.view(pa.int64()).to_numpy().view(np.uint64)
     return mixed(keys + _GOLDEN)
 
 

@@ -181,7 +181,7 @@ class _ColumnStream:
             if not math.isnan(low):
                 return low, high  # several times faster than Arrow, which looks past NaN
         bounds = pc.min_max(
-            present if self._type is ColumnType.NUMBER else present.cast(pa.int64())
+            present.view(pa.int64()) if self._type is ColumnType.TIMESTAMP else present
         )
         return bounds["min"].as_py(), bounds["max"].as_py()
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets.profile import TableProfile, profile_column, role_of
+from datasets.profile.text_length import length_bounds
 from datasets.schema import ColumnType, Role
 
 
@@ -98,3 +99,10 @@ def test_roles_follow_from_names_and_values(
     name: str, type_: ColumnType, values: list[Any], role: Role
 ) -> None:
     assert role_of(profile_column(name, type_, pa.array(values, type_.arrow))) is role
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), min_size=1))
+def test_lengths_are_counted_in_characters(texts: list[str]) -> None:
+    lengths = [len(text) for text in texts]
+    values = pa.array(["before them", *texts, "and behind them"]).slice(1, len(texts))
+    assert length_bounds(values) == (min(lengths), max(lengths))

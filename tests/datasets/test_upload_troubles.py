@@ -150,9 +150,9 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
     "inf in Parquet": (parquet(x=[1.5, float("inf")]), "x.parquet", "not_finite", ""),
     "1e400 in JSON": (b'{"x": 1.5}\n{"x": 1e400}\n', "x.jsonl", "not_finite", "row"),
     "NaN in JSON": (b'{"x": 1.5}\n{"x": NaN}\n', "x.jsonl", "unreadable_rows", "Row 2 cannot be read"),
-    "a cell of 50 MB": (b"a,b\n1," + b"x" * 50_000_000 + b"\n", "x.csv", "row_too_large", "longer than 4 MB"),
-    "a quoted cell of 50 MB": (b'a,b\n1,"' + b"x\n" * 25_000_000 + b'"\n', "x.csv", "row_too_large", "longer than 4 MB"),
-    "a cell of 50 MB in JSON": (b'{"a": "' + b"x" * 50_000_000 + b'"}\n', "x.jsonl", "row_too_large", "longer than 4 MB"),
+    "a cell of 50 MB": (b"a,b\n1," + b"x" * 50_000_000 + b"\n", "x.csv", "row_too_large", "longer than 6 MB"),
+    "a quoted cell of 50 MB": (b'a,b\n1,"' + b"x\n" * 25_000_000 + b'"\n', "x.csv", "row_too_large", "longer than 6 MB"),
+    "a cell of 50 MB in JSON": (b'{"a": "' + b"x" * 50_000_000 + b'"}\n', "x.jsonl", "row_too_large", "longer than 6 MB"),
     "a header of a million columns": (
         ",".join(f"c{n}" for n in range(1_000_000)).encode() + b"\n" + b",".join([b"1"] * 1_000_000) + b"\n",
         "x.csv", "too_many_columns", "at most 2000",
