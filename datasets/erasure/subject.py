@@ -86,17 +86,26 @@ class Subject:
         spellings = {self.value, json.dumps(self.value)[1:-1]}
         return any(re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text) for one in spellings)
 
-    def without_mentions(self, document: Any) -> Any:
-        """Return a JSON document in whose texts the value is replaced, as in :meth:`without_mention`."""
+    def without_mentions(self, document: Any, *, numbers: bool = False) -> Any:
+        """Return a JSON document in whose texts the value is replaced, as in :meth:`without_mention`.
+
+        Parameters
+        ----------
+        numbers
+            Whether the document is about a key column, so that a number which is the value names the subject, too;
+            elsewhere it is one by chance.
+        """
         if isinstance(document, str):
             return self.without_mention(document)
         if isinstance(document, list):
-            return [self.without_mentions(one) for one in document]
+            return [self.without_mentions(one, numbers=numbers) for one in document]
         if isinstance(document, dict):
             return {
-                self.without_mention(str(name)): self.without_mentions(one)
+                self.without_mention(str(name)): self.without_mentions(one, numbers=numbers)
                 for name, one in document.items()
             }
+        if numbers and len(self.value) >= _FEWEST_CHARACTERS and self._is(document):
+            return "[erased]"
         return document
 
     def _is(self, found: Any) -> bool:

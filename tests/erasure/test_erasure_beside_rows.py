@@ -10,17 +10,23 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from accounts.models import AuditEvent
 from accounts.principals import Principal
 from core.clock import now
 from datasets import lake
+from datasets.erasure import Subject
 from datasets.errors import NothingToWaive
 from datasets.execution import upkeep
+from datasets.execution.erasure.documents import erase_from_documents
+from datasets.execution.erasure.mentions import erase_from_trail
 from datasets.formats import ReadOptions
 from datasets.models import (
     CheckResult,
+    DataCheck,
     Dataset,
     DatasetSchema,
     DatasetVersion,
+    ErasureRequest,
     Recipe,
     RecipeRevision,
     Source,
@@ -33,6 +39,7 @@ from datasets.services import (
     compact_dataset,
     compare_versions,
     create_check,
+    create_dataset,
     run_retention,
     set_retention_policy,
     upload_version,
@@ -126,6 +133,48 @@ def test_the_key_goes_from_checks_blocks_quarantine_and_texts(
     assert check.description == "asked for by [erased]"
     assert run.watermark == {}
     assert schema.columns[0]["categories"] == ["patient-1", "[erased]"]
+
+
+def test_a_number_that_is_the_key_goes_from_what_is_said_of_its_column(
+    principal: Principal,
+) -> None:
+    assert principal.user_id is not None
+    dataset = create_dataset(principal=principal, name="orders")
+    request = ErasureRequest.objects.create(
+        project_id=principal.project_id,
+        requested_by_id=principal.user_id,
+        subject_hash="0" * 64,
+    )
+    subject = Subject(principal.project_id, ("id",), "918273", request.reference)
+
+    def made(column: str, **parameters: Any) -> DataCheck:
+        return create_check(
+            principal=principal,
+            dataset=dataset,
+            kind="set" if "values" in parameters else "range",
+            columns=[column],
+            parameters=parameters,
+        )
+
+    checks = [made("id", values=[5, 918273]), made("id", maximum=918273), made("n", maximum=918273)]
+    columns = [
+        {"name": "id", "type": "integer", "maximum": 918273, "categories": [5, 918273]},
+        {"name": "n", "type": "integer", "maximum": 918273},
+    ]
+    schema = DatasetSchema.objects.create(dataset=dataset, revision=1, columns=columns)
+    erase_from_documents(dataset, subject)
+    erase_from_trail(subject)
+    for row in (*checks, schema):
+        row.refresh_from_db()
+    assert checks[0].parameters["values"] == [5, "[erased]"]
+    assert checks[1].parameters["maximum"] == "[erased]"
+    assert checks[2].parameters["maximum"] == 918273
+    assert schema.columns == [
+        {"name": "id", "type": "integer", "maximum": None, "categories": [5]},
+        columns[1],
+    ]
+    told = AuditEvent.objects.filter(action="data_check.created").order_by("pk")
+    assert "918273" not in str(told[0].changes)
 
 
 def test_files_that_retention_left_for_their_grace_are_erased(

@@ -6,7 +6,7 @@ what names the key is replaced. What cannot be changed without breaking somethin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -88,7 +88,9 @@ def _erase_from_rows(dataset: Dataset, subject: Subject) -> None:
             take_from_results(CheckResult.objects.filter(pk=one.pk))
             CheckResult.objects.filter(pk=one.pk).update(
                 title=subject.without_mention(one.title),
-                parameters=subject.without_mentions(one.parameters),
+                parameters=subject.without_mentions(
+                    one.parameters, numbers=_is_about_key(one.columns, subject)
+                ),
             )
     for row, changed in _naming(dataset, subject):
         for name, value in changed.items():
@@ -128,7 +130,38 @@ def _speaks(result: CheckResult, subject: Subject, affected: Collection[int]) ->
     if any(subject.is_in(sample.get("values", {})) for sample in result.samples):
         return True
     seen = [result.title, result.message, result.parameters, result.observed, result.samples]
-    return bool(subject.without_mentions(seen) != seen)
+    about_key = _is_about_key(result.columns, subject)
+    return bool(subject.without_mentions(seen, numbers=about_key) != seen)
+
+
+def _is_about_key(columns: Sequence[str], subject: Subject) -> bool:
+    return bool(subject.columns_in(columns))
+
+
+def _cleaned(row: Any, value: Any, subject: Subject) -> Any:
+    """Return a value of a row without the key; numbers are looked at where the row is about a key column."""
+    if isinstance(row, DatasetSchema):
+        return [_cleaned_column(column, subject) for column in value]
+    about_key = isinstance(row, DataCheck) and _is_about_key(row.columns, subject)
+    return subject.without_mentions(value, numbers=about_key)
+
+
+def _cleaned_column(column: dict[str, Any], subject: Subject) -> dict[str, Any]:
+    """Return a column of a schema without the key; a limit that is the number goes, because no text can be one."""
+    cleaned: dict[str, Any] = subject.without_mentions(column)
+    if column.get("name") not in subject.names:
+        return cleaned
+    for name in ("minimum", "maximum"):
+        if _is_number_of(cleaned.get(name), subject):
+            cleaned[name] = None
+    if cleaned.get("categories"):
+        kept = [one for one in cleaned["categories"] if not _is_number_of(one, subject)]
+        cleaned["categories"] = kept or None
+    return cleaned
+
+
+def _is_number_of(value: Any, subject: Subject) -> bool:
+    return bool(subject.without_mentions(value, numbers=True) != value)
 
 
 def _naming(dataset: Dataset, subject: Subject) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -145,7 +178,7 @@ def _naming(dataset: Dataset, subject: Subject) -> Iterator[tuple[Any, dict[str,
     for rows, names in kept:
         for row in rows.order_by("pk").iterator():
             present = {name: getattr(row, name) for name in names}
-            cleaned = {name: subject.without_mentions(value) for name, value in present.items()}
+            cleaned = {name: _cleaned(row, value, subject) for name, value in present.items()}
             if isinstance(row, SourceRun) and _is_watermark(row.watermark, row.source, subject):
                 cleaned["watermark"] = {}
             changed = {name: cleaned[name] for name in names if cleaned[name] != present[name]}
