@@ -11,6 +11,7 @@ from datasets.schema import ColumnType, NotAValue, coerce
 MOST_VALUES = 1_000
 LONGEST_PATTERN = 500
 _LONGEST_TEXT = 200
+_NO_NUL = "text without a NUL character was expected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Bound:
         """Return what is wrong with a value, or None."""
         if value is None:
             return None
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+            return "the number is too large"
         try:
             coerce(value, ColumnType.TIMESTAMP if isinstance(value, str) else ColumnType.NUMBER)
         except NotAValue as refusal:
@@ -91,6 +94,8 @@ class Values:
                 return "the number is too large"
             if isinstance(one, str) and len(one) > _LONGEST_TEXT:
                 return f"a value has at most {_LONGEST_TEXT} characters"
+            if isinstance(one, str) and "\0" in one:
+                return _NO_NUL
         return None
 
     def schema(self) -> dict[str, Any]:
@@ -110,6 +115,8 @@ class Pattern:
         """Return what is wrong with a value, or None."""
         if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_PATTERN:
             return f"must be an expression of 1 to {LONGEST_PATTERN} characters"
+        if "\0" in value:
+            return _NO_NUL
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -161,7 +168,7 @@ class Name:
     def complaint(self, value: Any) -> str | None:
         """Return what is wrong with a value, or None."""
         if isinstance(value, str) and 1 <= len(value) <= _LONGEST_TEXT:
-            return None
+            return _NO_NUL if "\0" in value else None
         return f"must be text of 1 to {_LONGEST_TEXT} characters"
 
     def schema(self) -> dict[str, Any]:

@@ -59,7 +59,11 @@ def _column(
     nullable = _truth(item.get("nullable", True), f"{where}.nullable", complaints)
     enforce = _truth(item.get("enforce", False), f"{where}.enforce", complaints)
     description = item.get("description") or ""
-    if not isinstance(description, str) or len(description) > LONGEST_DESCRIPTION:
+    if (
+        not isinstance(description, str)
+        or len(description) > LONGEST_DESCRIPTION
+        or "\0" in description
+    ):
         said = f"must be text of at most {LONGEST_DESCRIPTION:,} characters"
         complaints.append(FieldError(f"{where}.description", said))
     if type_ is None or role is None:
@@ -139,6 +143,9 @@ def _categories(
         if isinstance(coerced, str) and len(coerced) > _LONGEST_CATEGORY:
             said = f"a value has at most {_LONGEST_CATEGORY} characters"
             complaints.append(FieldError(where, said))
+            return None
+        if isinstance(coerced, str) and "\0" in coerced:
+            complaints.append(FieldError(where, "a value holds no NUL character"))
             return None
         kept.append(coerced)
     return tuple(dict.fromkeys(kept))

@@ -45,6 +45,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"categories": "a"}, "columns[0].categories"),
     ({"type": "number", "categories": [1.5]}, "columns[0].categories"),
     ({"type": "string", "categories": ["x" * 201]}, "columns[0].categories"),
+    ({"type": "string", "categories": ["\0"]}, "columns[0].categories"),
+    ({"description": "\0"}, "columns[0].description"),
     ({"type": "string", "categories": ["x"] * 1_001}, "columns[0].categories"),
     ({"nullable": "perhaps"}, "columns[0].nullable"),
     ({"description": "x" * 1_001}, "columns[0].description"),
