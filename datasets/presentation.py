@@ -119,8 +119,10 @@ def _text(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, int) and abs(value) < 2**64:
         return f"{value:,}"
+    if isinstance(value, int):  # a double that PostgreSQL made whole
+        value = float(value)
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.4g}"
     text = str(value)
