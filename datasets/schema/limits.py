@@ -97,11 +97,18 @@ class ValueLimits:
         """Return the limits that :meth:`to_dict` described."""
         categories = data.get("categories")
         return cls(
-            minimum=data.get("minimum"),
-            maximum=data.get("maximum"),
+            minimum=stored_limit(data.get("minimum")),
+            maximum=stored_limit(data.get("maximum")),
             categories=None if categories is None else tuple(categories),
             enforce=bool(data.get("enforce", False)),
         )
+
+
+def stored_limit(limit: Any) -> Any:
+    """Return a limit as it was before it was stored: PostgreSQL gives the double ``1e20`` back as a whole number."""
+    if isinstance(limit, int) and not -(2**63) <= limit < 2**63:
+        return float(limit)
+    return limit
 
 
 #: Of a column of which nothing was said.

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 
 from datasets.checking.evaluation import CheckVerdict, Outcome, Subject, evaluate
-from datasets.checking.kinds import KINDS, checked_spec
+from datasets.checking.kinds import KINDS, CheckSpec, checked_spec
 from datasets.checking.tables import ROW, CheckedTable, Tables
 from datasets.errors import CheckRefused
 from datasets.schema import Schema
 from datasets.schema.arrow import schema_from_arrow
+from datasets.schema.limits import ValueLimits
 
 Judge = Callable[..., Outcome]
 NOON = datetime(2024, 5, 2, 12, tzinfo=UTC)
@@ -222,6 +223,22 @@ def test_drift_without_a_change_is_hardly_ever_found(judge: Judge) -> None:
         found = judge("drift", [], now, before=before, effect_floor=0.0, level=0.05)
         alarms += found.verdict is CheckVerdict.FAILED
     assert alarms <= 4  # about one is expected: 5 % of the comparisons of all columns
+
+
+def test_an_end_that_the_database_made_whole_is_the_same_end(tables: Tables) -> None:
+    rows = pa.table({ROW: [0, 1], "a": [1.0, 1e306]})
+    schema = schema_from_arrow(rows.select(["a"]).schema)
+    table = tables.add(rows, schema=schema, row_count=2, label="v1")
+    subject = Subject(tables, table, NOON, lambda number: None, lambda name: None)
+    stored = {
+        "minimum": None,
+        "maximum": 10**305,
+        "max_fraction": 0.0,
+    }  # 1e305 in PostgreSQL's JSON
+    found = evaluate(CheckSpec("range", ("a",), stored), subject)
+    assert (found.verdict, found.failed_count) == (CheckVerdict.FAILED, 1)
+    limits = ValueLimits.from_dict({"maximum": 10**305, "minimum": -(10**305)})
+    assert limits.misfits(pa.array([1.0, 1e306])).to_pylist() == [False, True]
 
 
 def test_names_of_columns_are_never_sql(judge: Judge) -> None:

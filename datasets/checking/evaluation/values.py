@@ -15,6 +15,7 @@ from datasets.checking.evaluation.outcomes import (
 from datasets.checking.kinds import CheckSpec, coerce_moment
 from datasets.checking.tables import comparable, micros_of, moment_text, quoted
 from datasets.schema import ColumnType, NotAValue, coerce
+from datasets.schema.limits import stored_limit
 
 
 def completeness(spec: CheckSpec, columns: Sequence[str], subject: Subject) -> Outcome:
@@ -61,7 +62,7 @@ def value_range(spec: CheckSpec, columns: Sequence[str], subject: Subject) -> Ou
 
 
 def _end(end: Any) -> Any:
-    return micros_of(coerce_moment(end)) if isinstance(end, str) else end
+    return micros_of(coerce_moment(end)) if isinstance(end, str) else stored_limit(end)
 
 
 def value_set(spec: CheckSpec, columns: Sequence[str], subject: Subject) -> Outcome:
