@@ -3,9 +3,11 @@
 Ours is the whole of it: types from all rows, Delta table, SHA-256 over all rows, profile. DuckDB turns the file
 into Parquet with types sniffed from all rows (``sample_size=-1``), pandas with ``read_csv`` and ``to_parquet``.
 Each runs in a process of its own, one after the other; memory is the largest resident size of the process with
-its children.
+its children. In several rounds the ways take turns, so that whatever else the machine does meets all of them, and
+medians are told.
 
     python -m benchmarks.ingest --rows 10000000
+    python -m benchmarks.ingest --rows 10000000 --ways ours pandas --rounds 8
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.processes import run_measured
 
@@ -155,8 +159,18 @@ def run_pandas(path: Path, work: Path) -> Stretch:
 _WAYS = {"ours": run_ours, "duckdb": run_duckdb, "pandas": run_pandas}
 
 
-def report(rows: int, size: int, results: dict[str, Result]) -> None:
-    """Print the table."""
+def middle(results: Sequence[Result]) -> Result:
+    """Return the medians of several rounds, and the largest memory."""
+    return Result(
+        median(one.seconds for one in results),
+        median(one.cpu_seconds for one in results),
+        max(one.peak_bytes for one in results),
+    )
+
+
+def report(rows: int, size: int, rounds: dict[str, list[Result]]) -> None:
+    """Print the table, and of several rounds how many times as fast ours was in each."""
+    results = {way: middle(found) for way, found in rounds.items()}
     ours = results["ours"]
     print(
         f"{rows:,} rows, {size / 1e9:.2f} GB, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
@@ -168,6 +182,13 @@ def report(rows: int, size: int, results: dict[str, Result]) -> None:
             f"{way:8} {one.seconds:8.1f} {one.cpu_seconds:8.1f} {rows / one.seconds:12,.0f} "
             f"{one.peak_bytes / 1e6:8.0f} {faster:8.2f}x"
         )
+    for way, found in rounds.items():
+        if way != "ours" and len(found) > 1:
+            times = [
+                its.seconds / our.seconds for its, our in zip(found, rounds["ours"], strict=True)
+            ]
+            told = " ".join(f"{one:.2f}" for one in sorted(times))
+            print(f"ours to {way} by turns: {told}, median {median(times):.2f}")
 
 
 def main() -> None:
@@ -175,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--ways", nargs="*", default=list(_WAYS), choices=list(_WAYS))
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--way", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
@@ -189,14 +211,15 @@ def main() -> None:
             raise SystemExit(f"{needed / 1e9:.0f} GB of disk are needed in {folder}")
         path = folder / "orders.csv"
         generate(path, arguments.rows)
-        results = {}
-        for way in arguments.ways:
+        rounds: dict[str, list[Result]] = {way: [] for way in arguments.ways}
+        for way in arguments.rounds * arguments.ways:
             work = folder / way
             work.mkdir()
-            results[way] = measured(way, path, work)
-            print(f"{way}: {results[way].seconds:.1f} s", file=sys.stderr)
+            result = measured(way, path, work)
+            rounds[way].append(result)
+            print(f"{way}: {result.seconds:.1f} s", file=sys.stderr)
             shutil.rmtree(work)
-        report(arguments.rows, path.stat().st_size, results)
+        report(arguments.rows, path.stat().st_size, rounds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
