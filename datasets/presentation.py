@@ -85,6 +85,8 @@ def _estimates(column: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is known of a sample of the rows only."""
     if not column.get("is_estimate"):
         return
+    if column.get("is_unique", False) is None:
+        yield "No value occurs twice in a sample of the rows; whether any does was not counted."
     if column.get("histogram"):
         yield "Quantiles and histogram are estimated from a sample of the rows."
     if column.get("top") and column["distinct"] > _EXACT_COUNTS:

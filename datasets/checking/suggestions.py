@@ -118,10 +118,8 @@ def _of_column(
 ) -> Iterator[Suggestion]:
     name, distinct = column.name, profile.get("distinct", 0)
     is_key = column.role in (Role.IDENTIFIER, Role.SUBJECT_KEY)
-    if column.role is Role.IDENTIFIER and profile.get("is_unique") and rows > 1:
-        yield _made(
-            "uniqueness", [name], {}, "error", "An identifier with a value of its own a row."
-        )
+    if column.role is Role.IDENTIFIER and rows > 1:
+        yield from _uniqueness(name, profile)
     if is_key:
         return
     if column.type in (ColumnType.INTEGER, ColumnType.NUMBER) and distinct > 2:
@@ -133,6 +131,16 @@ def _of_column(
             yield _made("set", [name], {"values": sorted(values)}, "warning", reason)
     if column.role is Role.TIMESTAMP:
         yield from _freshness(name, profile, at)
+
+
+def _uniqueness(name: str, profile: Mapping[str, Any]) -> Iterator[Suggestion]:
+    is_unique = profile.get("is_unique", False)
+    if is_unique:
+        reason = "An identifier with a value of its own a row."
+        yield _made("uniqueness", [name], {}, "error", reason)
+    elif is_unique is None:
+        reason = "An identifier without repetitions in a sample of the rows; the check counts all of them."
+        yield _made("uniqueness", [name], {}, "warning", reason)
 
 
 def _range(column: Column, profile: Mapping[str, Any]) -> Iterator[Suggestion]:

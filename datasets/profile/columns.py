@@ -81,6 +81,8 @@ class ColumnProfile:
     is_estimate
         Whether quantiles, histogram, most frequent values and the number of different values may be
         estimates from a sample (:mod:`datasets.profile.stream` says which).
+    is_distinct_estimate
+        Whether ``distinct`` is one; it is then ``rows`` where nothing speaks against a value of its own a row.
     """
 
     name: str
@@ -99,11 +101,17 @@ class ColumnProfile:
     numeric_count: int = 0
     example_not_numeric: str | None = None
     is_estimate: bool = False
+    is_distinct_estimate: bool = False
 
     @property
-    def is_unique(self) -> bool:
-        """Whether every row has a value, and no value occurs twice."""
+    def seems_unique(self) -> bool:
+        """Whether every row has a value, and no value is known to occur twice."""
         return self.nulls == 0 and self.distinct == self.rows
+
+    @property
+    def is_unique(self) -> bool | None:
+        """Whether every row has a value, and no value occurs twice; None when it only seems so."""
+        return None if self.seems_unique and self.is_distinct_estimate else self.seems_unique
 
     @property
     def is_constant(self) -> bool:

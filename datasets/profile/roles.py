@@ -16,13 +16,15 @@ def role_of(profile: ColumnProfile) -> Role:
 
     A column of moments is a timestamp. A column of text or integers is an identifier when it has
     at least 20 rows, a different value in each, and a name that ends in ``id``, ``uuid``,
-    ``guid``, ``key``, ``index``, ``instant`` or ``row`` as a word of its own. Everything else is a
-    feature; which column is the target is said when training.
+    ``guid``, ``key``, ``index``, ``instant`` or ``row`` as a word of its own. Of a table too long for
+    counting, a sample without repetitions and an estimate near the number of rows are enough: what names
+    rows is no feature, even if a few values should occur twice. Everything else is a feature; which column
+    is the target is said when training.
     """
     if profile.type is ColumnType.TIMESTAMP:
         return Role.TIMESTAMP
     could_identify = profile.type in (ColumnType.STRING, ColumnType.INTEGER)
-    if could_identify and profile.rows >= _FEWEST_ROWS and profile.is_unique:
+    if could_identify and profile.rows >= _FEWEST_ROWS and profile.seems_unique:
         name = profile.name
         if _IDENTIFIER_NAME.search(name) or _IDENTIFIER_NAME.search(name.lower()):
             return Role.IDENTIFIER

@@ -210,6 +210,7 @@ class _ColumnStream:
             self._nulls,
             self._distinct_of(sampled, rows),
             is_estimate=True,
+            is_distinct_estimate=not self._distinct.is_exact,
             shortest=self._shortest,
             longest=self._longest,
             numeric_count=self._numeric,
@@ -226,10 +227,10 @@ class _ColumnStream:
 
     def _distinct_of(self, sampled: pa.ChunkedArray, rows: int) -> int:
         estimate = self._distinct.estimate
-        if self._nulls == 0 and not self._distinct.is_exact and abs(estimate - rows) <= 0.02 * rows:
-            # Where nothing is twice in the sample, the estimate is as good as all: taken to be unique.
-            is_unique = pc.count_distinct(sampled).as_py() == len(sampled)
-            estimate = rows if is_unique else estimate
+        if self._nulls == 0 and not self._distinct.is_exact and estimate >= 0.98 * rows:
+            # A value that is twice in the sample is twice in the table; where none is, all may be different.
+            has_repeats = pc.count_distinct(sampled).as_py() < len(sampled)
+            estimate = min(estimate, rows - 1) if has_repeats else rows
         return min(rows - self._nulls, estimate)
 
     def _top(self, sampled: pa.ChunkedArray, present: int) -> tuple[ValueCount, ...]:

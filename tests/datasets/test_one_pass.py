@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from hypothesis import strategies as st
 
 from core.errors import DomainError
 from datasets import lake
+from datasets.checking.suggestions import suggest_checks
 from datasets.digest import digest_batches
 from datasets.formats import Limits
 from datasets.formats.detection import open_source
 from datasets.formats.source import SchemaRefuted
 from datasets.models import DatasetVersion
-from datasets.profile import TableStream
+from datasets.presentation import column_cards
+from datasets.profile import ColumnProfile, TableStream, role_of
 from datasets.profile import sketches as sketch_sizes
-from datasets.schema import Column, ColumnType, Schema
+from datasets.schema import Column, ColumnType, Role, Schema
 from datasets.schema import text as cell_text
 from datasets.schema.conversion import typed_array
 from datasets.schema.inference import ColumnGuess
@@ -300,7 +303,8 @@ def test_a_long_table_is_profiled_from_a_sample_and_says_so(
     found = {column.name: column.to_dict() for column in stream.columns()}
     assert all(column["is_estimate"] and column["rows"] == count for column in found.values())
     assert found["n"]["distinct"] == count
-    assert found["n"]["is_unique"]
+    assert found["n"]["is_unique"] is None  # as far as the sample tells
+    assert found["x"]["is_unique"] is found["t"]["is_unique"] is False
     assert (found["x"]["nulls"], found["t"]["distinct"]) == (4_000, 7)
     assert found["x"]["mean"] == pytest.approx(200.0, rel=1e-3)
     assert found["n"]["std"] == pytest.approx(count / 12**0.5, rel=1e-3)
@@ -310,6 +314,37 @@ def test_a_long_table_is_profiled_from_a_sample_and_says_so(
     assert sum(one["count"] for one in found["x"]["histogram"]) == 36_000
     assert sum(one["count"] for one in found["t"]["top"]) == count
     assert found["ok"]["top"][1] == {"value": True, "count": 10_000}
+
+
+def _long_ids(monkeypatch: pytest.MonkeyPatch, numbers: list[int]) -> ColumnProfile:
+    monkeypatch.setattr(sketch_sizes, "SAMPLE_ROWS", 4_000)
+    monkeypatch.setattr(sketch_sizes, "DISTINCT_KEPT", 2_000)
+    stream = TableStream(Schema((Column("row_id", ColumnType.INTEGER),)))
+    for start in range(0, len(numbers), 2_000):
+        part = pa.array(numbers[start : start + 2_000], pa.int64())
+        stream.update(pa.record_batch([part], names=["row_id"]))
+    return stream.columns()[0]
+
+
+def test_a_sample_does_not_prove_that_values_are_unique(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _long_ids(monkeypatch, [*range(39_999), 7])
+    assert found.is_unique is None  # not True: one number is there twice
+    assert role_of(found) is Role.IDENTIFIER
+    schema = Schema((Column("row_id", ColumnType.INTEGER, role=Role.IDENTIFIER),))
+    profile = {"row_count": 40_000, "columns": [found.to_dict()]}
+    suggested = suggest_checks(schema, profile, row_count=40_000, at=datetime.now(UTC))
+    (one,) = (check for check in suggested if check.spec.kind == "uniqueness")
+    assert (one.severity, "sample" in one.reason) == ("warning", True)
+    (card,) = column_cards(schema.to_dict(), profile)
+    assert any("whether any does was not counted" in note for note in card.notes)
+
+
+def test_values_that_are_twice_in_the_sample_are_not_unique(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = _long_ids(monkeypatch, [n - n % 10 // 9 for n in range(40_000)])
+    assert found.is_unique is False
+    assert role_of(found) is Role.FEATURE
 
 
 @pytest.mark.parametrize("pair", list(itertools.pairwise(["0.1", "0.10", "0.1000", "1e-1"])))

@@ -77,8 +77,9 @@ class DatasetVersionSerializer(DatasetVersionSummarySerializer):
     profile = serializers.DictField(
         read_only=True,
         help_text=(
-            "row_count, column_count, columns (name, type, nulls, distinct, and quantiles with "
-            "histogram or top values), notes. Empty until the version is ready."
+            "row_count, column_count, columns (name, type, nulls, distinct, is_unique, and quantiles "
+            "with histogram or top values), notes. is_unique is null where the values were too many to "
+            "count and none occurs twice in a sample. Empty until the version is ready."
         ),
     )
 
