@@ -43,6 +43,7 @@ from datasets.errors.rows import (
     SqlFailed,
     SqlOneAtATime,
     SqlOutOfMemory,
+    SqlProcessFailed,
     SqlRefused,
     SqlTimedOut,
 )
@@ -137,6 +138,7 @@ __all__ = [
     "SqlFailed",
     "SqlOneAtATime",
     "SqlOutOfMemory",
+    "SqlProcessFailed",
     "SqlRefused",
     "SqlTimedOut",
     "SubjectDiffers",

@@ -54,6 +54,13 @@ class SqlOutOfMemory(Invalid):
     title = "The SQL statement needs too much memory"
 
 
+class SqlProcessFailed(Unavailable):
+    """The process that carries out a statement broke down; the statement need not be to blame."""
+
+    code = "sql_process_failed"
+    title = "The SQL statement could not be carried out"
+
+
 class SqlBusy(Unavailable):
     """As many statements run as can."""
 

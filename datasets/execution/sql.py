@@ -7,9 +7,11 @@ read; it is killed when it takes too long or too much.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,14 +23,30 @@ from typing import Any
 
 from django.conf import settings
 
+from core.errors import DomainError
 from datasets.engine.tables import TableSource
-from datasets.errors import SqlFailed, SqlOutOfMemory, SqlRefused, SqlTimedOut
+from datasets.errors import (
+    SqlFailed,
+    SqlOutOfMemory,
+    SqlProcessFailed,
+    SqlRefused,
+    SqlTimedOut,
+)
 from datasets.sandbox.child import error_from_wire, source_to_wire
 from datasets.sandbox.statement import NamedTable, where
 
+logger = logging.getLogger(__name__)
+
+_COMMAND = (sys.executable, "-m", "datasets.sandbox.child")
 #: What the process may take beyond the time of the statement: to start, to look up files, to stop.
 _GRACE_SECONDS = 20.0
 _MOST_ANSWER_BYTES = 256 * 1024**2
+#: How long a process that answers no more may take to end.
+_ENDING_SECONDS = 5.0
+#: How a process ends that got no memory: by the system, or by a library that cannot go on.
+_MEMORY_SIGNALS = frozenset({signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS})
+_MEMORY_MARKS = ("MemoryError", "bad_alloc", "Cannot allocate memory", "can't start new thread")
+_LOGGED_BYTES = 8_192
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV")
 #: Where the object store's client looks for its access.
 _STORE_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_", "OBJECT_STORE_", "SSL_CERT")
@@ -75,6 +93,8 @@ def run_statement(*, query: str, row_limit: int, resolve: Resolve) -> SqlResult:
     ------
     SqlRefused, SqlFailed, SqlTimedOut, SqlOutOfMemory
         As their names say; where it is known, with ``position``, ``line`` and ``column``.
+    SqlProcessFailed
+        The process ended for a reason of its own.
     """
     started = time.monotonic()
     scratch_root = Path(settings.SCRATCH_ROOT)
@@ -146,9 +166,9 @@ class _Child:
 
     def __init__(self, scratch: Path, *, deadline: float) -> None:
         self._deadline = deadline
-        self._log = (scratch / "log").open("wb")
+        self._log = (scratch / "log").open("w+b")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "datasets.sandbox.child"],
+            _COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -199,11 +219,31 @@ class _Child:
                 if size > _MOST_ANSWER_BYTES:
                     raise SqlOutOfMemory("The result is too large.", field="query")
 
-    def _died(self) -> SqlOutOfMemory:
-        """Return the refusal for a child that ended without an answer."""
-        return SqlOutOfMemory(
-            "The statement needed more memory than it may have, and was stopped.", field="query"
+    def _died(self) -> DomainError:
+        """Return the refusal for a child that ended without an answer, as the way in which it ended tells."""
+        try:
+            status: int | None = self._process.wait(_ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = None
+        said = self._last_words()
+        if status == -signal.SIGXCPU:
+            return SqlTimedOut("The statement was stopped: it took too long.", field="query")
+        is_killed = status is not None and -status in _MEMORY_SIGNALS
+        if is_killed or any(mark in said for mark in _MEMORY_MARKS):
+            logger.warning("an SQL process was out of memory (status %s): %s", status, said)
+            return SqlOutOfMemory(
+                "The statement needed more memory than it may have, and was stopped.", field="query"
+            )
+        logger.error("an SQL process ended without an answer (status %s): %s", status, said)
+        return SqlProcessFailed(
+            "The process that carries out statements ended without an answer. The server's log says why."
         )
+
+    def _last_words(self) -> str:
+        """Return the end of what the child wrote to its standard error."""
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - _LOGGED_BYTES))
+        return self._log.read().decode(errors="replace").strip()
 
     def end(self) -> None:
         """End the process, whatever it does."""

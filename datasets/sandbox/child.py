@@ -65,7 +65,8 @@ def limit_process(asked: Mapping[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     seconds = int(asked["seconds"] * max(1, int(asked["threads"]))) + 10
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # Not both at the same second: then it would be killed by the signal that also means a lack of memory.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
 
 
 def _tell(wire: Any, answer: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ def run_sql(
 
     Raises
     ------
-    SqlRefused, SqlFailed, SqlTimedOut, SqlOutOfMemory
+    SqlRefused, SqlFailed, SqlTimedOut, SqlOutOfMemory, SqlProcessFailed
         As their names say.
     SqlBusy, SqlOneAtATime
         Other statements are running.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import AuditEvent, Project, Role
 from accounts.principals import Principal
+from core.errors import DomainError
 from datasets import services
 from datasets.engine.tables import EngineLimits, connect
 from datasets.errors import (
@@ -21,9 +23,11 @@ from datasets.errors import (
     SqlFailed,
     SqlOneAtATime,
     SqlOutOfMemory,
+    SqlProcessFailed,
     SqlRefused,
     SqlTimedOut,
 )
+from datasets.execution import sql
 from datasets.execution.sql import run_statement
 from datasets.exploration import source_of
 from datasets.exploration.turns import Turns
@@ -310,6 +314,34 @@ def test_what_takes_too_much_harms_nobody(
     assert not list(Path(settings.SCRATCH_ROOT).iterdir())
     settings.SQL_SECONDS = 60.0
     assert services.run_sql(principal=principal, query="SELECT 1").rows == [[1]]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("ending", "refusal"),
+    [
+        ("raise ValueError('no such wheel')", SqlProcessFailed),
+        ("sys.exit(0)", SqlProcessFailed),
+        ("os.kill(os.getpid(), signal.SIGTERM)", SqlProcessFailed),
+        ("raise MemoryError", SqlOutOfMemory),
+        ("os.kill(os.getpid(), signal.SIGKILL)", SqlOutOfMemory),
+        ("resource.setrlimit(resource.RLIMIT_CPU, (1, 9))\nwhile True: pass", SqlTimedOut),
+    ],
+)
+def test_a_process_that_breaks_down_says_why(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ending: str,
+    refusal: type[DomainError],
+) -> None:
+    code = f"import os, resource, signal, sys\n{ending}"
+    monkeypatch.setattr(sql, "_COMMAND", (sys.executable, "-c", code))
+    with pytest.raises(refusal):
+        run_statement(query="SELECT 1", row_limit=1, resolve=lambda _: None)
+    assert not list(Path(settings.SCRATCH_ROOT).iterdir())
+    assert ("no such wheel" in caplog.text) == ("wheel" in ending)
+    assert any(one.levelname == "ERROR" for one in caplog.records) == (refusal is SqlProcessFailed)
 
 
 def test_only_so_many_statements_run_at_once() -> None:
