@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from datasets.engine.quoting import identifier
@@ -59,6 +60,8 @@ class RowChanges:
         Numbers of rows, of the other and of the base version.
     changed_sample
         Pairs of them: base, other.
+    changed_sample_columns
+        For each pair the columns that ``changed_cells`` counts for it.
     duplicate_sample
         Numbers of rows of the other version, else of the base version, one for each key; with
         ``duplicate_sample_is_base`` saying which.
@@ -79,6 +82,7 @@ class RowChanges:
     added_sample: tuple[int, ...] = ()
     removed_sample: tuple[int, ...] = ()
     changed_sample: tuple[tuple[int, int], ...] = ()
+    changed_sample_columns: tuple[tuple[str, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the changes as JSON-compatible values."""
@@ -98,6 +102,7 @@ class RowChanges:
             "added_sample": list(self.added_sample),
             "removed_sample": list(self.removed_sample),
             "changed_sample": [list(pair) for pair in self.changed_sample],
+            "changed_sample_columns": [list(names) for names in self.changed_sample_columns],
         }
 
 
@@ -219,7 +224,7 @@ class _Work:
         progress(0.5, "comparing")
         removed, removed_sample = self._only_in("a1", "b1")
         progress(0.6, "comparing")
-        changed, cells, changed_sample = self._changed()
+        changed, cells, pairs = self._changed()
         progress(0.95, "comparing")
         return RowChanges(
             key=tuple(self._key),
@@ -236,7 +241,8 @@ class _Work:
             duplicate_other_rows=self._other.row_count - b_rows,
             added_sample=added_sample,
             removed_sample=removed_sample,
-            changed_sample=changed_sample,
+            changed_sample=tuple((base, other) for base, other, _ in pairs),
+            changed_sample_columns=tuple(names for _, _, names in pairs),
         )
 
     def _same_key(self, left: str, right: str) -> str:
@@ -252,9 +258,10 @@ class _Work:
         )
         return int(count), tuple(int(number) for number in sample or ())
 
-    def _changed(self) -> tuple[int, dict[str, int], tuple[tuple[int, int], ...]]:
+    def _changed(self) -> tuple[int, dict[str, int], list[tuple[int, int, tuple[str, ...]]]]:
+        """Return changed rows, changed cells of each column, and some pairs of rows with what differs in them."""
         if not self._c:
-            return 0, {}, ()
+            return 0, {}, []
         differs = [f"a1.{c} IS DISTINCT FROM b1.{c}" for c in self._c]
         flags = ", ".join(f"{text} AS {c}" for text, c in zip(differs, self._c, strict=True))
         self._run(
@@ -263,14 +270,14 @@ class _Work:
         )
         sums = ", ".join(f"count(*) FILTER ({c})" for c in self._c)
         count, *cells = self._one(f"SELECT count(*), {sums} FROM changes")  # noqa: S608
-        pairs = self._connection.execute(
-            f"SELECT ar, br FROM changes ORDER BY br LIMIT {SAMPLE_ROWS}"  # noqa: S608
+        sample = self._connection.execute(
+            f"SELECT ar, br, {', '.join(self._c)} FROM changes ORDER BY br LIMIT {SAMPLE_ROWS}"  # noqa: S608
         ).fetchall()
         named = zip(self._compared, cells, strict=True)
         return (
             int(count),
             {name: int(number) for name, number in named if number},
-            tuple((int(a), int(b)) for a, b in pairs),
+            [(int(a), int(b), tuple(compress(self._compared, flags))) for a, b, *flags in sample],
         )
 
     def as_multisets(self, progress: Progress) -> RowChanges:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,9 +67,13 @@ def _samples(comparison: VersionComparison, before: Schema, after: Schema) -> Sa
     pairs = [(int(old), int(new)) for old, new in result.get("changed_sample", ())]
     old_rows = _fetch(comparison.base, [*result.get("removed_sample", ()), *(p[0] for p in pairs)])
     new_rows = _fetch(comparison.other, [*result.get("added_sample", ()), *(p[1] for p in pairs)])
+    # Comparisons made before these were kept have none.
+    counted = result.get("changed_sample_columns") or [None] * len(pairs)
     changed = [
-        _changed(comparison.key, before, after, old_rows[old], new_rows[new])
-        for old, new in pairs
+        _changed(
+            comparison.key, columns, _by_name(before, old_rows[old]), _by_name(after, new_rows[new])
+        )
+        for (old, new), columns in zip(pairs, counted, strict=True)
         if old in old_rows and new in new_rows
     ]
     return Samples(
@@ -85,13 +89,18 @@ def _fetch(version: DatasetVersion, numbers: Sequence[int]) -> dict[int, list[An
     return rows_by_number(version, numbers) if numbers else {}
 
 
+def _by_name(schema: Schema, values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(schema.names, values, strict=True))
+
+
 def _changed(
-    key: Sequence[str], before: Schema, after: Schema, old: list[Any], new: list[Any]
+    key: Sequence[str],
+    columns: Sequence[str] | None,
+    was: Mapping[str, Any],
+    now: Mapping[str, Any],
 ) -> ChangedRow:
-    was, now = dict(zip(before.names, old, strict=True)), dict(zip(after.names, new, strict=True))
-    cells = [
-        CellChange(name, was[name], now[name])
-        for name in before.names
-        if name in now and name not in key and was[name] != now[name]
-    ]
+    """Return what differs in a row: the cells that were counted, where it is known which."""
+    if columns is None:
+        columns = [n for n in was if n in now and n not in key and was[n] != now[n]]
+    cells = [CellChange(name, was[name], now[name]) for name in columns]
     return ChangedRow({name: now[name] for name in key}, tuple(cells))

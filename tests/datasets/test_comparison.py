@@ -21,6 +21,7 @@ from datasets.comparison import Side, compare_profiles, compare_rows, compare_sc
 from datasets.comparison.rows import RowChanges
 from datasets.engine.tables import EngineLimits, TableSource, connect
 from datasets.errors import IllegalComparisonMove, NotComparable
+from datasets.exploration.comparisons import details_of
 from datasets.models import (
     ComparisonStatus,
     Dataset,
@@ -218,6 +219,20 @@ def test_versions_are_compared_over_rest_and_only_once(
     for wrong in ({"base": 1, "other": 1}, {**body, "key": ["y"]}, {**body, "key": ["id", "id"]}):
         assert client.post(address, wrong).status_code == 422
     assert client.post(address, {"base": 1, "other": 9}).status_code == 404
+
+
+def test_the_sample_shows_the_cells_that_are_counted_and_no_others(
+    principal: Principal, ingested: Ingested, run_all_jobs: Callable[[], list[Job]]
+) -> None:
+    base = ingested(b"id,v,w,x\n1,1,a,0.5\n2,2,b,1.5\n3,3,c,2.5\n")
+    other = ingested(b"id,v,w,x\n1,1,A,0.5\n2,two,b,1.5\n3,3,c,x\n")  # v and x are text now
+    comparison = services.compare_versions(principal=principal, base=base, other=other, key=["id"])
+    run_all_jobs()
+    comparison.refresh_from_db()
+    assert comparison.result["changed_cells"] == {"v": 1, "w": 1, "x": 1}
+    changed = details_of(comparison).samples.changed
+    shown = [(row.key["id"], cell.column) for row in changed for cell in row.cells]
+    assert shown == [(1, "w"), (2, "v"), (3, "x")]
 
 
 def test_an_append_is_known_from_the_log(
