@@ -64,9 +64,9 @@ def labelled_predictions(*, endpoint: Endpoint, newest: int) -> pd.DataFrame:
 
 
 def labels_in_order_of_arrival(
-    *, endpoint: Endpoint, after: datetime | None, until: datetime, most: int
+    *, endpoint: Endpoint, after: datetime | None, until: datetime, most: int | None = None
 ) -> pd.DataFrame:
-    """Return labels that arrived after a moment and not later than another, the oldest first.
+    """Return labels that arrived after a moment and not later than another, the oldest first; all, or the first ones.
 
     Returns
     -------

@@ -95,7 +95,8 @@ def _settled_rows(
 ) -> Iterator[pd.DataFrame]:
     """Yield the labelled rows that can be read for good, in the order in which the labels arrived, piece by piece.
 
-    A piece is empty when the predictions of all its labels are lost.
+    A piece has at most ``most`` labels, or all that arrived at one moment, if these are more. It is empty when
+    the predictions of all its labels are lost.
     """
     moment = now()
     while True:
@@ -107,7 +108,14 @@ def _settled_rows(
         )
         is_cut = len(labels) > most
         if is_cut:
-            labels = _before(labels, labels["received_at"].iloc[-1])
+            first, last = labels["received_at"].iloc[0], labels["received_at"].iloc[-1]
+            if first < last:
+                labels = _before(labels, last)
+            else:
+                # Nobody could go on in the middle of a moment: however many came then are read together.
+                labels = labels_in_order_of_arrival(
+                    endpoint=endpoint, after=after, until=last.to_pydatetime()
+                )
         rows = joined_with_predictions(endpoint=endpoint, labels=labels)
         missing = labels[
             ~labels["prediction_id"].isin(rows["prediction_id"])
@@ -117,7 +125,7 @@ def _settled_rows(
             yield _before(rows, missing["received_at"].min())
             return
         yield rows
-        if not is_cut or labels.empty:
+        if not is_cut:
             return
         after = labels["received_at"].iloc[-1].to_pydatetime()
 

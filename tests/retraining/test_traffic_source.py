@@ -140,6 +140,21 @@ def test_more_labels_than_are_joined_at_a_time_are_all_read(
     assert beyond["size"].to_pylist() == [1.5, 2.5]
 
 
+def test_labels_that_arrived_together_are_read_together_however_many_they_are(
+    fetch: FetchRows, ship: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, ids: list[UUID]
+) -> None:
+    monkeypatch.setattr(traffic, "MAX_LABELS", 2)
+    GroundTruth.objects.filter(prediction_id__in=ids[:4]).update(received_at=AT)
+    for number in range(6):
+        ship(number)
+    every = fetch(None)
+    assert every is not None
+    assert sorted(every["size"].to_pylist()) == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+    beyond = fetch(arrived(-1))
+    assert beyond is not None
+    assert sorted(beyond["size"].to_pylist()) == [0.5, 1.5, 2.5, 3.5]
+
+
 def test_labels_whose_predictions_are_lost_hold_up_nothing(
     fetch: FetchRows, ship: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
