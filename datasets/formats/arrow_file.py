@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
 
 from datasets.errors import ExpandsTooMuch, NoRows, SchemaMismatch, UnreadableFile
+from datasets.formats.bad_rows import Quarantine
 from datasets.formats.limits import Limits
+from datasets.formats.nul_text import readable_rows
 from datasets.formats.source import ReadProgress, SourceNote, ignore_progress
 from datasets.formats.stored_types import expanded_bytes, stored_type_notes
 from datasets.schema import Schema, check_names
@@ -40,9 +42,11 @@ class ArrowFile:
 
     format: ClassVar[str] = "arrow"
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, *, quarantine: Quarantine | None = None) -> None:
         self._path = path
         self._limits = limits
+        self._quarantine = quarantine
+        self.row_numbers: Sequence[int] | None = None
         self._size = max(1, path.stat().st_size)
         with path.open("rb") as raw:
             self._is_file = raw.read(len(FILE_MAGIC)) == FILE_MAGIC
@@ -66,11 +70,6 @@ class ArrowFile:
         return stored_type_notes(self.schema, self._arrow_schema)
 
     @property
-    def row_numbers(self) -> None:
-        """No row is ever left out."""
-        return None
-
-    @property
     def supposed_schema(self) -> Schema:
         """The schema: the file says it itself."""
         return self.schema
@@ -92,7 +91,8 @@ class ArrowFile:
         ExpandsTooMuch, UnreadableFile
             While it is being read.
         DomainError
-            Any refusal of :func:`datasets.schema.arrow.normalise_batch`.
+            Any refusal of :func:`datasets.schema.arrow.normalise_batch` and
+            :func:`datasets.formats.nul_text.readable_rows`.
         """
         wanted = schema or self.schema
         names = check_names(self._arrow_schema.names)
@@ -100,17 +100,27 @@ class ArrowFile:
         if missing:
             raise SchemaMismatch(f"Column {missing[0]!r} is missing.", field="file")
         tell = progress or ignore_progress
-        rows = size = 0
+        rows = good = size = 0
+        if self._quarantine is not None:
+            self._quarantine.clear()
         for batch, fraction in self._raw_batches():
             size += sum(expanded_bytes(array) for array in batch.columns)
             self._check_size(size)
             for start in range(0, batch.num_rows, self._limits.batch_rows):
                 part = batch.slice(start, self._limits.batch_rows)
-                yield normalise_batch(part, wanted, first_row=rows + 1)
+                typed = normalise_batch(part, wanted, first_row=rows + 1)
+                kept, self.row_numbers = readable_rows(
+                    typed, first_row=rows + 1, quarantine=self._quarantine
+                )
+                if kept.num_rows:
+                    yield kept
+                good += kept.num_rows
                 rows += part.num_rows
             tell(min(0.99, fraction))
         if rows == 0:
             raise NoRows("The file has columns, but no rows.", field="file")
+        if self._quarantine is not None:
+            self._quarantine.check(good)
         tell(1.0)
 
     def _raw_batches(self) -> Iterator[tuple[pa.RecordBatch, float]]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import FieldError
-from datasets.errors import RaggedRows, TooManyBadRows
+from datasets.errors import RaggedRows, TooManyBadRows, UnreadableRows
 
 SHOWN_CHARACTERS = 1_000
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,17 @@ class Quarantine:
             errors=[FieldError("file", f"row {bad.row}: {bad.reason}") for bad in first],
             rows=[bad.row for bad in first],
         )
+
+
+def unreadable_refusal(found: Sequence[tuple[int, str]]) -> UnreadableRows:
+    """Return the refusal of rows (number, reason) that cannot be read."""
+    number, reason = found[0]
+    shown = found[:_MOST_NAMED]
+    return UnreadableRows(
+        f"Row {number} cannot be read: {reason}.",
+        errors=[FieldError("file", f"row {row}: {why}") for row, why in shown],
+        rows=[row for row, _ in shown],
+    )
 
 
 def ragged_refusal(found: Sequence[tuple[int, int]], width: int, *, is_all: bool) -> RaggedRows:

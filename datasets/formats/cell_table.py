@@ -16,9 +16,8 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from core.errors import FieldError
-from datasets.errors import NoRows, SchemaMismatch, UnreadableRows
-from datasets.formats.bad_rows import Quarantine
+from datasets.errors import NoRows, SchemaMismatch
+from datasets.formats.bad_rows import Quarantine, unreadable_refusal
 from datasets.formats.limits import Limits
 from datasets.formats.source import (
     ReadProgress,
@@ -30,8 +29,6 @@ from datasets.formats.source import (
 from datasets.schema import ColumnType, Schema, check_names
 from datasets.schema.conversion import typed_array, unreadable
 from datasets.schema.inference import ColumnGuess
-
-_MOST_NAMED = 20
 
 
 class Kind(Enum):
@@ -221,12 +218,7 @@ class CellTable(ABC):
         if not bad:
             return
         if self._quarantine is None:
-            shown = bad[:_MOST_NAMED]
-            raise UnreadableRows(
-                f"Row {bad[0].row} cannot be read: {bad[0].reason}.",
-                errors=[FieldError("file", f"row {one.row}: {one.reason}") for one in shown],
-                rows=[one.row for one in shown],
-            )
+            raise unreadable_refusal([(one.row, one.reason) for one in bad])
         for one in bad:
             self._quarantine.add(one.row, one.reason, raw=one.raw, column=one.column)
 

@@ -86,8 +86,8 @@ def open_source(
     options
         What the user chose; the usual, when absent.
     quarantine
-        Takes the rows that cannot be read; without one they refuse the file. A row of Parquet or Arrow cannot be
-        put aside: such files are whole or damaged.
+        Takes the rows that cannot be read; without one they refuse the file. Of Parquet and Arrow,
+        which are whole or damaged, that is only a row with a NUL character in its text.
 
     Raises
     ------
@@ -144,9 +144,9 @@ def _opened(
 ) -> Source:
     match format_:
         case "parquet":
-            return ParquetFile(path, limits)
+            return ParquetFile(path, limits, quarantine=quarantine)
         case "arrow":
-            return ArrowFile(path, limits)
+            return ArrowFile(path, limits, quarantine=quarantine)
         case "xlsx":
             sheet = "" if options is None else options.sheet
             return Workbook(path, limits, sheet=sheet, quarantine=quarantine)

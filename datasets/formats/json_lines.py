@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,8 @@ from datasets.schema.names import MAX_COLUMNS
 
 _CHUNK_BYTES = 4 << 20
 _SHOWN = 1_000
+_NUL = "\\u0000"
+"""The only way to write a NUL in JSON, though it may also stand for itself behind another backslash."""
 
 
 class _Number(str):
@@ -35,7 +37,7 @@ class JsonLines(CellTable):
     Columns are the names of all objects in the order in which they come; an object without one of them has
     no value there. Numbers, truth values and texts keep being what they are: ``"1"`` is a text, ``1`` a
     number, and a column of both is text. Texts that are all ISO 8601 moments are moments. Objects and lists
-    within an object, names that occur twice, ``NaN`` and ``Infinity`` make a row unreadable.
+    within an object, names that occur twice, NUL characters, ``NaN`` and ``Infinity`` make a row unreadable.
     """
 
     format: ClassVar[str] = "jsonl"
@@ -119,6 +121,8 @@ class JsonLines(CellTable):
             if stored in found:
                 raise _Bad(f"the name {stored[:60]!r} occurs twice")
             found[stored] = _cell(stored, item)
+        if _NUL in text:
+            _refuse_nul(found)
         return found
 
 
@@ -136,6 +140,12 @@ def _cell(name: str, item: Any) -> tuple[Kind | None, str | None]:
             raise _Bad(f"column {name[:60]!r} holds half of a character") from None
         return Kind.TEXT, item
     raise _Bad(f"column {name[:60]!r} holds a list or an object")
+
+
+def _refuse_nul(found: Mapping[str, tuple[Kind | None, str | None]]) -> None:
+    for name, (_, cell) in found.items():
+        if cell is not None and "\x00" in cell:
+            raise _Bad(f"column {name[:60]!r} holds a NUL character")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from datasets.errors import ExpandsTooMuch, NoRows, SchemaMismatch, UnreadableFile
+from datasets.formats.bad_rows import Quarantine
 from datasets.formats.limits import Limits
+from datasets.formats.nul_text import readable_rows
 from datasets.formats.source import ReadProgress, SourceNote
 from datasets.formats.stored_types import expanded_bytes, stored_type_notes
 from datasets.schema import Schema, check_names
@@ -37,9 +39,13 @@ class ParquetFile:
 
     format = "parquet"
 
-    def __init__(self, path: Path, limits: Limits | None = None) -> None:
+    def __init__(
+        self, path: Path, limits: Limits | None = None, *, quarantine: Quarantine | None = None
+    ) -> None:
         self._path = path
         self._limits = limits or Limits()
+        self._quarantine = quarantine
+        self.row_numbers: Sequence[int] | None = None
         with path.open("rb") as raw:
             raw.seek(0, 2)
             if raw.tell() < 12:
@@ -73,11 +79,6 @@ class ParquetFile:
         return stored_type_notes(self.schema, self._arrow_schema)
 
     @property
-    def row_numbers(self) -> None:
-        """No row is ever left out."""
-        return None
-
-    @property
     def supposed_schema(self) -> Schema:
         """The schema: the file says it itself."""
         return self.schema
@@ -101,24 +102,34 @@ class ParquetFile:
         UnreadableFile
             A page does not decode.
         DomainError
-            Any refusal of :func:`datasets.schema.arrow.normalise_batch`.
+            Any refusal of :func:`datasets.schema.arrow.normalise_batch` and
+            :func:`datasets.formats.nul_text.readable_rows`.
         """
         wanted = schema or self.schema
         stored_names = check_names(self._arrow_schema.names)
         missing = [column.name for column in wanted if column.name not in stored_names]
         if missing:
             raise SchemaMismatch(f"Column {missing[0]!r} is missing.", field="file")
-        rows = 0
-        size = 0
+        rows = good = size = 0
+        if self._quarantine is not None:
+            self._quarantine.clear()
         for batch in self._raw_batches():
             size += sum(expanded_bytes(array) for array in batch.columns)
             self._check_size(size)
-            yield normalise_batch(batch, wanted, first_row=rows + 1)
+            typed = normalise_batch(batch, wanted, first_row=rows + 1)
+            kept, self.row_numbers = readable_rows(
+                typed, first_row=rows + 1, quarantine=self._quarantine
+            )
+            if kept.num_rows:
+                yield kept
+            good += kept.num_rows
             rows += batch.num_rows
             if progress is not None:
                 progress(min(1.0, rows / self.row_count))
         if rows != self.row_count:
             raise UnreadableFile(_DAMAGED, field="file")
+        if self._quarantine is not None:
+            self._quarantine.check(good)
 
     def _raw_batches(self) -> Iterator[pa.RecordBatch]:
         texts = [

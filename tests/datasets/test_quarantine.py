@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
+from accounts.principals import Principal
 from core.errors import Invalid
-from datasets import lake
-from datasets.formats import ReadOptions
-from datasets.models import DatasetVersion
+from datasets import lake, services
+from datasets.formats import Quarantine, ReadOptions
+from datasets.formats.nul_text import readable_rows
+from datasets.models import Dataset, DatasetVersion
 from jobs.errors import IdempotencyKeyReused
 from jobs.models import Job, JobStatus
 
@@ -143,3 +152,89 @@ def test_the_page_shows_what_was_put_aside_as_text(ingested: Ingested, admin_use
     assert "&lt;b&gt;bad&lt;/b&gt;" in text
     assert "<b>bad</b>" not in text
     assert "1 cell(s) instead of 2" in text
+
+
+NUL: dict[str, list[Any]] = {
+    "k": ["a", "b", "c", None],
+    "b": ["fine", "x\x00y", "", "\\u0000"],
+    "n": [1, 2, 3, 4],
+}
+
+
+def nul_files() -> dict[str, bytes]:
+    """Return the same rows, one of them with a NUL, in every format that can hold one."""
+    table = pa.table(NUL)
+    kinds = pa.table({**NUL, "b": pa.array(NUL["b"]).dictionary_encode()})
+    sinks = {name: io.BytesIO() for name in ("x.parquet", "x.feather", "x.arrows")}
+    pq.write_table(table, sinks["x.parquet"])
+    feather.write_feather(kinds, sinks["x.feather"])
+    with pa.ipc.new_stream(sinks["x.arrows"], table.schema) as stream:
+        stream.write_table(table)
+    lines = "\n".join(json.dumps(row) for row in table.to_pylist())
+    return {"x.jsonl": lines.encode(), **{name: sink.getvalue() for name, sink in sinks.items()}}
+
+
+@pytest.mark.parametrize("name", nul_files())
+def test_a_nul_character_in_text_is_refused_by_row_and_column(
+    upload: Upload, run_job: RunJob, name: str
+) -> None:
+    job = run_job(upload(nul_files()[name], name))
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "unreadable_rows")
+    assert job.error_message == "Row 2 cannot be read: column 'b' holds a NUL character."
+
+
+@pytest.mark.parametrize("name", nul_files())
+def test_a_row_with_a_nul_character_is_put_aside(ingested: Ingested, name: str) -> None:
+    version = ingested(nul_files()[name], name, options=ASIDE)
+    assert lake.read_table(version).to_pydict() == {
+        column: [value for at, value in enumerate(values) if at != 1]
+        for column, values in NUL.items()
+    }
+    (bad,) = aside(version)
+    assert (bad["row"], bad["column"]) == (2, "" if name == "x.jsonl" else "b")
+    assert bad["reason"] == "column 'b' holds a NUL character"
+    assert "x\\u0000y" in bad["raw"]
+    assert version.quarantined_rows == 1
+
+
+def test_a_nul_character_in_a_name_is_refused(upload: Upload, run_job: RunJob) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"a\x00b": [1]}), sink)
+    for content, name in ((b'{"a\\u0000b": 1}\n', "x.jsonl"), (sink.getvalue(), "x.parquet")):
+        job = run_job(upload(content, name))
+        assert (job.status, job.error_code) == (JobStatus.FAILED, "bad_header")
+
+
+def test_rows_behind_one_with_a_nul_character_keep_their_numbers(
+    ingested: Ingested, dataset: Dataset, principal: Principal
+) -> None:
+    ingested(b"b,n\nfine,1\nfine,2\n")
+    columns = [
+        {"name": "b", "type": "string", "role": "feature", "nullable": False},
+        {"name": "n", "type": "integer", "role": "feature", "nullable": False, "maximum": 3},
+    ]
+    services.edit_schema(principal=principal, dataset=dataset, columns=columns)
+    sink = io.BytesIO()
+    pq.write_table(pa.table(NUL).select(["b", "n"]), sink)
+    version = ingested(sink.getvalue(), "x.parquet", options=ASIDE)
+    assert lake.read_table(version)["n"].to_pylist() == [1, 3]
+    assert [(one["row"], one["column"]) for one in aside(version)] == [(2, "b"), (4, "n")]
+
+
+@given(
+    values=st.lists(
+        st.none() | st.sampled_from(["", "a", "x\x00", "\x00", "\u0100", "aä"]), max_size=9
+    ),
+    start=st.integers(0, 9),
+    count=st.integers(0, 9),
+)
+def test_a_nul_is_found_in_any_stretch_of_a_column(
+    values: list[str | None], start: int, count: int
+) -> None:
+    batch = pa.record_batch({"t": pa.array(values, pa.string())}).slice(start, count)
+    quarantine = Quarantine(most_share=1.0, most_rows=100)
+    kept, numbers = readable_rows(batch, first_row=start + 1, quarantine=quarantine)
+    stretch = list(enumerate(values, start=1))[start : start + count]
+    good = [(number, value) for number, value in stretch if "\x00" not in (value or "")]
+    assert list(zip(numbers, kept["t"].to_pylist(), strict=True)) == good
+    assert [bad.row for bad in quarantine.rows] == [n for n, v in stretch if "\x00" in (v or "")]
