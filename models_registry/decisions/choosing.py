@@ -88,9 +88,9 @@ def choose_threshold(
         return _best(candidates, -cost)
     if rule.rule == "precision":
         raised = hits + false_alarms
-        reached = (raised > 0) & (hits >= rule["at_least"] * raised)
+        reached = (raised > 0) & (hits / np.maximum(raised, 1) >= rule["at_least"])
         return float(candidates[np.flatnonzero(reached)[-1]]) if reached.any() else None
-    reached = (true > 0) & (hits >= rule["at_least"] * true)
+    reached = (true > 0) & (hits / max(true, 1) >= rule["at_least"])
     return float(candidates[np.flatnonzero(reached)[0]]) if reached.any() else None
 
 

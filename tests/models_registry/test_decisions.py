@@ -52,6 +52,19 @@ def test_a_threshold_does_what_its_rule_asks_for(wanted: DecisionRule, threshold
     assert choose_threshold(wanted, SCORES, TRUTH) == pytest.approx(threshold, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("share", "rows"), [(0.07, 100), (0.14, 50), (0.28, 25), (0.34, 150), (0.55, 100), (0.68, 75)]
+)
+def test_a_share_that_is_reached_exactly_is_reached(share: float, rows: int) -> None:
+    reached = round(share * rows)
+    scores = np.arange(rows, 0, -1) / rows
+    found_at = scores[reached - 1]
+    assert choose_threshold(rule(rule="recall", at_least=share), scores, scores > 0) == found_at
+    right = np.arange(rows) < reached
+    chosen = choose_threshold(rule(rule="precision", at_least=share), scores, right)
+    assert chosen == scores[-1]
+
+
 def test_what_no_threshold_reaches_has_none() -> None:
     never = np.array([False, True])
     wanted = rule(rule="precision", at_least=1.0)
