@@ -45,7 +45,8 @@ def classification_metrics(
     -------
     dict
         With two classes, precision, recall, F1 and the areas are of the second class (the positive one);
-        with more they are averaged over the classes without weights (one against the rest).
+        with more they are averaged over the classes without weights (one against the rest). Balanced accuracy is
+        the mean recall of the classes that are among the true ones: of no other can a row be found.
     """
     order = {str(label): index for index, label in enumerate(classes)}
     true = np.array([order[str(value)] for value in truth])
@@ -54,15 +55,14 @@ def classification_metrics(
     clipped = np.clip(probabilities, 1e-15, 1.0)
     is_binary = len(classes) == 2
     average = "binary" if is_binary else "macro"
-    both_seen = len(np.unique(true)) == len(classes)
+    seen = np.unique(true)
+    both_seen = len(seen) == len(classes)
     score = probabilities[:, 1] if is_binary else probabilities
     truth_for_area = true if is_binary else one_hot
     return _finite(
         {
             "accuracy": float((true == guess).mean()),
-            "balanced_accuracy": float(
-                m.recall_score(true, guess, average="macro", zero_division=0)
-            ),
+            "balanced_accuracy": float(m.recall_score(true, guess, labels=seen, average="macro")),
             "f1": float(m.f1_score(true, guess, average=average, zero_division=0)),
             "precision": float(m.precision_score(true, guess, average=average, zero_division=0)),
             "recall": float(m.recall_score(true, guess, average=average, zero_division=0)),
