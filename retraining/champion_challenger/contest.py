@@ -65,6 +65,9 @@ def classify(labels: Sequence[object], champion: Answers, challenger: Answers) -
     >>> contest.loss, contest.champion_losses.tolist()
     (<Loss.ZERO_ONE: 'zero_one'>, [0.0, 1.0])
     """
+    # A column of doubles holds 1.0 where the models say 1: the same class, but another text.
+    known = {label: label for label in (*champion.classes, *challenger.classes)}
+    labels = [known.get(label, label) for label in labels]
     both = (champion, challenger)
     forecasts = [answers.probabilities for answers in both]
     if forecasts[0] is not None and forecasts[1] is not None:

@@ -154,3 +154,12 @@ def test_regressors_meet_on_clipped_errors() -> None:
 def test_the_examples_in_the_docs_hold() -> None:
     assert doctest.testmod(splitting).failed == 0
     assert doctest.testmod(contest).failed == 0
+
+
+def test_whole_numbers_of_a_column_of_doubles_are_the_classes_that_models_say() -> None:
+    sure = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    said = Answers([0, 1, 1, 0], sure, (0, 1))
+    met = classify([0.0, 1.0, 1.0, 1.0], said, said)
+    assert met.champion_metrics["accuracy"] == 0.75
+    assert met.champion_metrics["roc_auc"] == pytest.approx(5 / 6)
+    assert met.champion_losses.tolist() == [0.0, 0.0, 0.0, 1.0]

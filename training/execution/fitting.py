@@ -26,7 +26,7 @@ from models_registry.signatures import Columns, Signature, columns_from_frame, i
 from training.errors import FeaturesRefused, NotEnoughRows, TargetRefused
 from training.estimators import build_estimator, estimator_named, validated_params
 from training.execution.deciding import choose_decision, decision_metrics
-from training.execution.judging import Judge, judge_of
+from training.execution.judging import Judge, Rows, judge_of
 from training.execution.preparing import Prepared, prepare_columns
 from training.execution.spec import TrainingSpec
 from training.limits import FEWEST_ROWS, MOST_CLASSES
@@ -116,6 +116,7 @@ def fit_version(
         frame = pd.concat([frame, held_frame], ignore_index=True)
         target = np.concatenate([target, held_target])
         digest = ""
+    _check_learnt(spec, target, train_rows, test_rows)
     prepared = prepare_columns(spec, frame, types or {})
     chosen, choice = prepared.frame, prepared.choice
     classes = _classes(spec, target[train_rows])
@@ -339,11 +340,28 @@ def _labelled(
             )
         target = numbers.astype(object)
     else:
-        target = np.empty(len(column), dtype=object)
-        target[:] = column.tolist()
+        target = _labels(table.column(spec.target), has_target)
     by = frame[spec.split.column] if spec.split is not None and spec.split.column else None
     splitter = Splitter.of(spec.split, target, by_class=spec.task == "classification", column=by)
     return frame[list(spec.features)], target, splitter
+
+
+def _labels(column: pa.ChunkedArray, has_target: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
+    """Return the classes of the rows that have one: text, truth values, or whole numbers.
+
+    They are taken from Arrow, because pandas makes doubles of integers beside missing ones; whole numbers of a
+    column of doubles become integers.
+    """
+    values = [one for one, there in zip(column.to_pylist(), has_target, strict=True) if there]
+    fraction = next((one for one in values if isinstance(one, float) and one % 1), None)
+    if fraction is not None:
+        raise TargetRefused(
+            f"Classes are text, truth values or whole numbers; there is {fraction!r}.",
+            field="target",
+        )
+    labels = np.empty(len(values), dtype=object)
+    labels[:] = [int(one) if isinstance(one, float) else one for one in values]
+    return labels
 
 
 def _known_anomalies(spec: TrainingSpec, frame: pd.DataFrame) -> npt.NDArray[np.object_]:
@@ -374,9 +392,21 @@ def _classes(spec: TrainingSpec, target: npt.NDArray[np.object_]) -> list[Any] |
             f"The target has {len(classes):,} classes; at most {MOST_CLASSES} can be learnt.",
             field="target",
         )
-    if all(isinstance(one, float) for one in classes):
-        return [int(one) if one.is_integer() else one for one in classes]
     return classes
+
+
+def _check_learnt(
+    spec: TrainingSpec, target: npt.NDArray[np.object_], train: Rows, test: Rows
+) -> None:
+    """Refuse rows to test on whose class is not among those to learn from."""
+    if spec.task != "classification":
+        return
+    unknown = sorted(map(str, set(target[test].tolist()) - set(target[train].tolist())))
+    if unknown:
+        raise TargetRefused(
+            f"The class '{unknown[0]}' would be tested but never learnt: only held-out rows have it.",
+            field="target",
+        )
 
 
 def _mean_of(folds: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
