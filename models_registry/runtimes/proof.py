@@ -20,6 +20,8 @@ from models_registry.signatures import (
 TOLERANCE = 1e-5
 #: So many rows of each kind are asked for one by one, too.
 ASKED_SINGLY = 50
+#: What 64 signed bits hold, as doubles.
+_INTEGERS = (-(2.0**63), 2.0**63)
 _UNSEEN = "a category that nobody has seen"
 _ANOTHER_MOMENT = "1999-12-31T23:59:59Z"
 
@@ -121,7 +123,7 @@ def _rows(
     values = numbers.copy()
     for index, field in enumerate(signature.numeric):
         if field.type == "integer":
-            values[:, index] = np.round(values[:, index])
+            values[:, index] = np.clip(np.round(values[:, index]), *_INTEGERS)
         elif field.type == "boolean":
             missing = np.isnan(values[:, index])
             values[:, index] = np.where(missing, np.nan, rng.integers(0, 2, len(values)))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.columns import Columns, columns_from_records
 from models_registry.signatures.errors import InputRefused, RowComplaint
+from models_registry.signatures.magnitudes import are_below
 from models_registry.signatures.signature import Field, Signature
-
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 Values = npt.NDArray[Any] | Sequence[Any]
 """n values of one column: an array of shape (n,), or a list of numbers, text, truth values and None."""
@@ -108,13 +108,16 @@ def _all_numbers(signature: Signature, arrays: Mapping[str, Values], count: int)
 
 
 def _fits(block: npt.NDArray[np.float64], fields: Sequence[Field]) -> bool:
-    """Whether all numbers of a block of shape (n, number of fields) are values of their fields."""
+    """Whether all numbers of a block of shape (n, number of fields) are surely values of their fields.
+
+    What is larger may be an integer that a double cannot carry, or none: such values are looked at one by one.
+    """
     missing = np.isnan(block)
     if missing.any():
         if missing[:, [not field.nullable for field in fields]].any():
             return False
         block = np.where(missing, 0.0, block)
-    if not (np.abs(block) <= _FLOAT32_MAX).all():
+    if not are_below(block, LARGEST_EXACT):
         return False
     whole = [field.type == "integer" for field in fields]
     return not (any(whole) and (block[:, whole] % 1).any())

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datasets.schema import ColumnType, Schema
+from datasets.schema.coercion import LARGEST_EXACT
 from models_registry.signatures.columns import Columns
 from models_registry.signatures.signature import Field, Signature
 
@@ -88,7 +89,7 @@ def read_rows(signature: Signature, batch: pa.RecordBatch) -> ReadRows:
 
 
 def _numbers(column: pa.Array) -> npt.NDArray[np.float64]:
-    """Return a column as float64, NaN for null; integers beyond 2**53 lose what a double cannot carry."""
+    """Return a column as float64, NaN for null; integers that a double does not carry are rounded."""
     if not pa.types.is_float64(column.type):
         column = column.cast(pa.float64(), safe=False)
     values: npt.NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
@@ -116,13 +117,25 @@ def _complaints(
     if values is not None and field.type == "number" and not _fits(values):
         with np.errstate(invalid="ignore"):
             found.append((np.abs(values) > _FLOAT32_MAX, "the number is too large"))
+    if values is not None and field.type == "number" and pa.types.is_integer(column.type):
+        found.append((_is_rounded(column, values), "a double cannot carry this integer exactly"))
     if values is not None and field.type == "integer" and pa.types.is_floating(column.type):
         with np.errstate(invalid="ignore"):
             found.append((np.nan_to_num(values) % 1 != 0, "an integer was expected"))
+            found.append(((values < -(2.0**63)) | (values >= 2.0**63), "the number is too large"))
     if field.limits and field.limits.enforce:
         outside = field.limits.misfits(column).to_numpy(zero_copy_only=False)
         found.append((outside, "the value is outside of the limits that the schema enforces"))
     return [(mask, reason) for mask, reason in found if mask.any()]
+
+
+def _is_rounded(column: pa.Array, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return where a double is another number than the integer that it was made of; never where that is null."""
+    beyond = np.abs(np.nan_to_num(values)) >= LARGEST_EXACT
+    if beyond.any():
+        for row in np.flatnonzero(beyond).tolist():
+            beyond[row] = column[row].as_py() != int(values[row])
+    return beyond
 
 
 def _fits(values: npt.NDArray[np.float64]) -> bool:

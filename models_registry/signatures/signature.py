@@ -211,6 +211,7 @@ def infer_signature(
     classes: Sequence[ClassLabel] | None = None,
     output_name: str = "prediction",
     moments: Collection[str] = (),
+    integers: Collection[str] = (),
 ) -> Signature:
     """Return the signature of the columns of ``frame`` (n rows), by their dtypes and values.
 
@@ -218,19 +219,25 @@ def infer_signature(
     ----------
     moments
         The text columns that say moments (ISO 8601).
+    integers
+        The numeric columns that hold integers, whatever pandas made of them: it makes doubles of integers beside
+        missing ones.
 
     A column is nullable when at least one of its values is missing; truth values stay truth values,
     integers integers, other numbers numbers, and everything else is text.
     """
     return Signature(
-        inputs=tuple(_field(str(name), frame[name], name in moments) for name in frame.columns),
+        inputs=tuple(
+            _field(str(name), frame[name], name in moments, name in integers)
+            for name in frame.columns
+        ),
         task=task,
         classes=None if classes is None else tuple(classes),
         output_name=output_name,
     )
 
 
-def _field(name: str, column: pd.Series[Any], is_moment: bool) -> Field:
+def _field(name: str, column: pd.Series[Any], is_moment: bool, is_integer: bool) -> Field:
     import pandas as pd
 
     missing = bool(column.isna().any())
@@ -244,7 +251,7 @@ def _field(name: str, column: pd.Series[Any], is_moment: bool) -> Field:
     if pd.api.types.is_integer_dtype(column.dtype):
         return Field(name, "integer", missing)
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return Field(name, "number", missing)
+        return Field(name, "integer" if is_integer else "number", missing)
     distinct = cast("list[str]", sorted({str(value) for value in present}))
     known = tuple(distinct) if len(distinct) <= MOST_CATEGORIES else None
     return Field(name, "string", missing, known)

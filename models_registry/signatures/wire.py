@@ -14,6 +14,8 @@ from models_registry.signatures.errors import BodyMalformed
 from models_registry.signatures.signature import BESIDE, Signature
 
 _KEY = "instances"
+#: The double of it is one more than 64 signed bits hold.
+_MOST_INTEGER = 2**63 - 1
 
 
 def encode_instances(columns: Columns) -> bytes:
@@ -36,6 +38,8 @@ def encode_instances(columns: Columns) -> bytes:
                 record[field.name] = None
             elif field.type == "boolean":
                 record[field.name] = bool(number)
+            elif field.type == "integer":
+                record[field.name] = min(int(number), _MOST_INTEGER)
             else:
                 record[field.name] = number
         records.append(record)

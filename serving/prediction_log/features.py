@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from models_registry.signatures import Columns
@@ -64,8 +65,14 @@ class FeatureBlock:
                     [None if value != value else bool(value) for value in column.tolist()]
                 )
             else:
-                values.append(column.astype(bool if field.type == "boolean" else np.int64))
+                values.append(column.astype(bool) if field.type == "boolean" else _integers(column))
         return cls(columns.signature.names, values)
+
+
+def _integers(column: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return whole numbers as integers; the double of the largest one, 2**63, is larger than it."""
+    fits = column < 2.0**63
+    return np.where(fits, np.where(fits, column, 0.0).astype(np.int64), np.iinfo(np.int64).max)
 
 
 def instances_of(

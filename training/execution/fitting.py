@@ -129,6 +129,7 @@ def fit_version(
         classes=classes,
         output_name=spec.target or spec.task,
         moments=prepared.moments,
+        integers=[name for name, kind in (types or {}).items() if kind == ColumnType.INTEGER],
     )
     if declared is not None:
         signature = signature.declared_by(declared)

@@ -111,7 +111,7 @@ def _decides(column: pd.Series, answers: pd.Series) -> bool:
     """Whether the most common target per value of the column is right in 99.9 % of rows."""
     if column.nunique() > len(column) / 10:
         return bool((column.astype(str) == answers).mean() >= _LEAK_AUC)
-    table = pd.crosstab(column.fillna("—").astype(str), answers)
+    table = pd.crosstab(column.astype(object).fillna("—").astype(str), answers)
     if table.shape[1] < 2:
         return False
     return bool(table.max(axis=1).sum() / len(answers) >= _LEAK_AUC)
