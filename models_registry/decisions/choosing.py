@@ -69,14 +69,16 @@ def choose_threshold(
     Notes
     -----
     Candidates are the scores themselves and one number above all of them. Of candidates that are equally good
-    the highest is taken.
+    the highest is taken. Equal scores fall on the same side, so that a share of rows may not be met exactly:
+    the nearest is taken.
     """
     if rule.rule == "fixed":
         return rule["threshold"]
     if not len(scores):
         return None
     if rule.rule == "contamination":
-        return float(np.quantile(scores, 1.0 - rule["share"], method="higher"))
+        candidates, raised = _raised(scores)
+        return _best(candidates, -np.abs(raised / len(scores) - rule["share"]))
     if truth is None:
         return None
     candidates, hits, false_alarms = _counts(scores, truth)
@@ -99,15 +101,19 @@ def _counts(
 ) -> tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the candidates from the highest on, with true and false alarms at each."""
     order = np.argsort(-scores, kind="stable")
-    ranked, known = scores[order], truth[order]
+    candidates, raised = _raised(scores)
+    hits = np.concatenate([[0], np.cumsum(truth[order])])[raised]
+    return candidates, hits, raised - hits
+
+
+def _raised(scores: FloatArray) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Return the candidates from the highest on, with how many rows are at or above each."""
+    ranked = np.sort(scores)[::-1]
     last_of_equals = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-    hits = np.cumsum(known)[last_of_equals]
-    false_alarms = np.cumsum(~known)[last_of_equals]
     above_all = np.nextafter(ranked[0], np.inf)
     return (
         np.concatenate([[above_all], ranked[last_of_equals]]),
-        np.concatenate([[0], hits]),
-        np.concatenate([[0], false_alarms]),
+        np.concatenate([[0], last_of_equals + 1]).astype(np.int64),
     )
 
 

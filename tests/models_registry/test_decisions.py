@@ -65,6 +65,27 @@ def test_a_share_that_is_reached_exactly_is_reached(share: float, rows: int) -> 
     assert chosen == scores[-1]
 
 
+@pytest.mark.parametrize(
+    ("usual", "odd", "share", "flagged"),
+    [(90, 10, 0.29, 0.1), (90, 10, 0.08, 0.1), (90, 10, 0.02, 0.0), (0, 100, 0.3, 0.0)],
+)
+def test_equal_scores_are_flagged_together_or_not_as_comes_nearest_to_the_share(
+    usual: int, odd: int, share: float, flagged: float
+) -> None:
+    scores = np.array([0.25] * usual + [0.75] * odd)
+    chosen = choose_threshold(rule("anomaly", rule="contamination", share=share), scores, None)
+    assert chosen is not None
+    assert quality_at(chosen, scores, None).share == flagged
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.29, 0.5])
+def test_a_share_of_different_scores_is_met(share: float) -> None:
+    scores = np.random.default_rng(5).permutation(np.arange(100.0))
+    chosen = choose_threshold(rule("anomaly", rule="contamination", share=share), scores, None)
+    assert chosen is not None
+    assert quality_at(chosen, scores, None).share == share
+
+
 def test_what_no_threshold_reaches_has_none() -> None:
     never = np.array([False, True])
     wanted = rule(rule="precision", at_least=1.0)
