@@ -145,7 +145,8 @@ class RolloutViewSet(
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Change the plan of a rollout that has not started."""
         rollout = self.get_object()
-        wanted = RolloutSettingsSerializer(data=request.data, partial=True)
+        # Not partial: that would let the parts of a step be left out, too.
+        wanted = RolloutSettingsSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         values = dict(wanted.validated_data)
         steps = _steps(values)

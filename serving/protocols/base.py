@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -194,7 +194,8 @@ def read_threshold(value: Any, *, field: str = "threshold") -> bool | float | No
         return None
     if value is True:
         return True
-    if isinstance(value, int | float) and math.isfinite(value):
+    # An integer may be larger than any double; comparing the two is exact.
+    if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
         return float(value)
     raise BodyMalformed("true, or a number, was expected.", field=field)
 

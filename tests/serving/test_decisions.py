@@ -50,7 +50,7 @@ def test_false_asks_for_nothing() -> None:
     assert "decisions" not in ask({"instances": [ROW], "threshold": False})
 
 
-@pytest.mark.parametrize("threshold", ["high", [0.5], {"value": 1}])
+@pytest.mark.parametrize("threshold", ["high", [0.5], {"value": 1}, 10**400, -(10**400)])
 def test_a_threshold_that_is_no_number_is_malformed(threshold: Any) -> None:
     refusal = refused({"instances": [ROW], "threshold": threshold})
     assert (refusal.code, refusal.field) == ("body_malformed", "threshold")

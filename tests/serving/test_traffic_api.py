@@ -89,6 +89,8 @@ def test_a_rollout_over_rest(
     one = f"/api/v1/rollouts/{made.json()['id']}/"
     steps = [{"share": 0.5, "baking_minutes": 1}]
     assert len(client.patch(one, {"steps": steps, "level": 0.05}).json()["steps"]) == 1
+    half = client.patch(one, {"steps": [{"share": 0.5}]})
+    assert (half.status_code, half.json()["errors"][0]["field"]) == (422, "steps[0].baking_minutes")
     assert client.post(f"{one}start/").json()["status"] == "canary"
     assert client.patch(one, {"level": 0.1}).status_code == 409
     assert client.post(f"{one}pause/", {"reason": "lunch"}).json()["status"] == "paused"

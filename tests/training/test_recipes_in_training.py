@@ -355,6 +355,9 @@ def test_a_recipe_is_chosen_by_rest(
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "recipe"
     stranger = api(in_project=other_project)
+    huge = {**wish, "recipe": {"id": 2**63}}
+    refused = client.post("/api/v1/training-runs/", huge, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "recipe.id")
     assert stranger.post("/api/v1/training-runs/", wish, format="json").status_code == 404
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from models_registry.api.serializers import LARGEST_ID
 from models_registry.models import Task
 from training.models import TrainingRun
 from training.splits import POLICIES
@@ -14,9 +15,10 @@ from training.splits import POLICIES
 class RecipeChoiceSerializer(serializers.Serializer[Any]):
     """A revision of a recipe."""
 
-    id = serializers.IntegerField(min_value=1, help_text="The recipe.")
+    id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID, help_text="The recipe.")
     revision = serializers.IntegerField(
         min_value=1,
+        max_value=LARGEST_ID,
         required=False,
         allow_null=True,
         default=None,
@@ -45,7 +47,7 @@ class SplitPolicySerializer(serializers.Serializer[Any]):
 class TrainingRequestSerializer(serializers.Serializer[Any]):
     """A model to be trained."""
 
-    dataset_version = serializers.IntegerField(min_value=1)
+    dataset_version = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     target = serializers.CharField(
         max_length=250,
         required=False,
