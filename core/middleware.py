@@ -1,11 +1,11 @@
-"""Middleware: a span and an id for every request, and the content security policy."""
+"""Middleware: a span and an id for every request, addresses that can be nowhere, and the content security policy."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from core import tracing
 from core.ids import uuid7_hex
@@ -69,6 +69,18 @@ class RequestIdMiddleware:
             request_id.reset(token)
         response["X-Request-ID"] = identity
         return response
+
+
+class NoNulInPathMiddleware:
+    """Answer that nothing is there where an address holds NUL: no name does, and PostgreSQL refuses to be asked."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path_info:
+            raise Http404
+        return self.get_response(request)
 
 
 class ContentSecurityPolicyMiddleware:

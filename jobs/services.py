@@ -13,11 +13,14 @@ from accounts.policy import Permission
 from accounts.principals import Principal
 from core import tracing
 from core.clock import now
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from jobs import tasks
 from jobs.errors import IdempotencyKeyReused, IllegalJobMove, JobKindUnknown
 from jobs.execution.claims import end_without_success
 from jobs.models import Job, JobStatus
+
+#: As the column is long.
+_LONGEST_KEY = 200
 
 
 @transaction.atomic
@@ -76,7 +79,20 @@ def enqueue(
 
 
 def find_by_key(*, principal: Principal, kind: str, idempotency_key: str | None) -> Job | None:
-    """Return the job that was asked for with this key before, if any."""
+    """Return the job that was asked for with this key before, if any.
+
+    Raises
+    ------
+    Invalid
+        The key is longer than 200 characters, or holds NUL: neither can be kept.
+    """
+    if idempotency_key is not None and (
+        len(idempotency_key) > _LONGEST_KEY or "\x00" in idempotency_key
+    ):
+        raise Invalid(
+            f"A key has at most {_LONGEST_KEY} characters, and none of them is NUL.",
+            field="Idempotency-Key",
+        )
     return Job.objects.filter(
         project_id=principal.project_id, kind=kind, idempotency_key=idempotency_key
     ).first()

@@ -46,7 +46,12 @@ def test_an_unforeseen_error_shows_nothing_of_itself(caplog: pytest.LogCaptureFi
 
 @pytest.mark.parametrize(
     ("path", "status", "code"),
-    [("/api/v1/jobs/nonsense/", 404, "not_found"), ("/api/v1/jobs/?page=0", 404, "not_found")],
+    [
+        ("/api/v1/jobs/nonsense/", 404, "not_found"),
+        ("/api/v1/jobs/?page=0", 404, "not_found"),
+        ("/api/v1/endpoints/%00/", 404, "not_found"),
+        ("/api/v1/endpoints/a%00b/drift-reports/", 404, "not_found"),
+    ],
 )
 def test_what_is_not_there_is_a_problem_document(
     api: Callable[..., Any], path: str, status: int, code: str
