@@ -126,7 +126,7 @@ def _text(value: Any) -> str:
     if isinstance(value, int):  # a double that PostgreSQL made whole
         value = float(value)
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:.4g}"
+        return number_text(value)
     text = str(value)
     if text == "":
         return "(empty text)"
@@ -135,6 +135,11 @@ def _text(value: Any) -> str:
 
 def _is_moment(text: str) -> bool:
     return text.endswith("+00:00") and text[4:5] == "-"
+
+
+def number_text(value: float) -> str:
+    """Return a number as a person reads it: four digits, and all before the point up to a quadrillion."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}"
 
 
 def size_text(size_bytes: int | None) -> str:

@@ -77,7 +77,18 @@ class DatasetVersionAdmin(
     fieldsets = (
         (
             None,
-            {"fields": ("name", "state", "rows", "columns", "size", "sha256", "kept", "erased")},
+            {
+                "fields": (
+                    "name",
+                    "state",
+                    "rows",
+                    "columns",
+                    "size",
+                    "whole_digest",
+                    "kept",
+                    "erased",
+                )
+            },
         ),
         (
             "Origin",
@@ -151,6 +162,10 @@ class DatasetVersionAdmin(
     @display(description="SHA-256")
     def digest(self, version: DatasetVersion) -> str:
         return version.sha256[:12] or "–"
+
+    @display(description="SHA-256 over all rows")
+    def whole_digest(self, version: DatasetVersion) -> str:
+        return version.sha256 or "–"
 
     @display(description="Retention")
     def kept(self, version: DatasetVersion) -> str:

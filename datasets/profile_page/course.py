@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from datasets.presentation import number_text
 from datasets.profile_page.pictures import COLOURS, WIDTH, Cell, Label
 
 
@@ -138,4 +139,4 @@ def _course_note(course: Mapping[str, Any]) -> str:
 def _value(value: float | None, is_share: bool) -> str:
     if value is None:
         return "–"
-    return f"{100 * value:.1f} %" if is_share else f"{value:,.4g}"
+    return f"{100 * value:.1f} %" if is_share else number_text(value)

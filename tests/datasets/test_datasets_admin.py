@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Project, Role
 from datasets.models import Dataset, DatasetVersion
-from datasets.presentation import column_cards, size_text
+from datasets.presentation import column_cards, number_text, size_text
 from datasets.profile import TableStream
 from datasets.schema.arrow import schema_from_arrow
 from jobs.models import Job, JobStatus
@@ -204,3 +205,11 @@ def test_bars_are_relative_to_the_longest() -> None:
         ("other values", 50.0),
     ]
     assert [size_text(n) for n in (None, 12, 1500, 2_000_000)] == ["–", "12 B", "1.5 kB", "2.0 MB"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.12345, "0.1235"), (-7.0, "-7"), (74_876.5, "74,876"), (3e15, "3e+15"), (1e-9, "1e-09")],
+)
+def test_numbers_are_written_as_a_person_reads_them(number: float, text: str) -> None:
+    assert number_text(number) == text
