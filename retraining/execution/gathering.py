@@ -145,11 +145,27 @@ def read_request(context: JobContext) -> Request:
 def gather_labels(request: Request) -> Labels:
     """Return the endpoint's labelled rows and those that are new to the champion."""
     rows = labelled_predictions(endpoint=request.policy.endpoint, newest=MAX_LABELLED_ROWS)
-    assert request.champion.dataset_version is not None
-    source: dict[str, Any] = request.champion.dataset_version.source
-    known = source.get("labels_through") if source.get("kind") == "production" else None
     labelled = rows[rows["label"].notna()]
-    return Labels(joined=len(rows), fresh=fresh_rows(labelled, labels_through=known))
+    return Labels(
+        joined=len(rows), fresh=fresh_rows(labelled, labels_through=_labels_through(request))
+    )
+
+
+def _labels_through(request: Request) -> str | None:
+    """Return the endpoint's last prediction whose label the champion was trained on; None without any.
+
+    Rows that were appended since, by an upload or for another endpoint, lie upon those of a retraining: the
+    versions that the champion's data grew from are gone through, the newest first.
+    """
+    version = request.champion.dataset_version
+    while version is not None:
+        source: dict[str, Any] = version.source
+        if source.get("kind") == "production" and source.get("endpoint") == str(
+            request.policy.endpoint.name
+        ):
+            return source.get("labels_through")
+        version = version.parent
+    return None
 
 
 def prepare(request: Request, labels: Labels, *, job_id: str) -> Material:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +17,7 @@ from accounts.models import Project
 from accounts.principals import Principal, system_principal
 from datasets.models import Dataset, DatasetVersion, Use, VersionStatus
 from datasets.selectors import uses_of
-from datasets.services import revoke_grant
+from datasets.services import revoke_grant, upload_version
 from jobs import services as jobs
 from jobs.execution.context import JobContext
 from jobs.models import Job
@@ -116,6 +117,38 @@ def test_after_a_change_of_unit_the_challenger_wins_and_is_served(
     assert decision.evidence["rows_added"] == 200
     metrics: Mapping[str, Mapping[str, float]] = decision.evidence["metrics"]
     assert metrics["challenger"]["brier"] < metrics["champion"]["brier"]
+
+
+def test_labels_that_the_champion_was_trained_on_are_not_fresh_when_rows_were_appended_since(
+    principal: Principal,
+    policy: RetrainPolicy,
+    live: Callable[..., None],
+    run_job: Callable[[Job], Job],
+) -> None:
+    live(slice(0, 400), unit=OTHER_UNIT)
+    first = decide(principal, policy, run_job)
+    assert first.verdict == RetrainVerdict.PROMOTED, first.reason
+    assert first.challenger is not None
+    assert first.dataset_version is not None
+    further = load_breast_cancer(as_frame=True).frame.head(30)
+    further["diagnosis"] = further.pop("target").map({0: "malignant", 1: "benign"})
+    upload = run_job(
+        upload_version(
+            principal=principal,
+            dataset=first.dataset_version.dataset,
+            file=io.BytesIO(further[[*FEATURES, "diagnosis"]].to_csv(index=False).encode()),
+            filename="more.csv",
+            mode="append",
+        )
+    )
+    assert upload.status == "succeeded", upload.error_message
+    grown = DatasetVersion.objects.get(pk=upload.result["dataset_version"])
+    assert grown.parent == first.dataset_version
+    ModelVersion.objects.filter(pk=first.challenger.pk).update(dataset_version=grown)
+    second = decide(principal, policy, run_job)
+    assert second.evidence["labels_fresh"] == 200
+    assert second.dataset_version is not None
+    assert second.dataset_version.row_count == 569 + 200 + 30 + 100
 
 
 def test_without_a_change_the_champion_stays(
