@@ -120,6 +120,10 @@ def _check_field(text: str, *, name: str, lowest: int, highest: int) -> None:
         if match is None:
             raise UnreadableScheduleError(f"'{part}' is no {name.replace('_', ' ')}.")
         first, last, step = (match[key] for key in ("first", "last", "step"))
+        if step is not None and first is not None and last is None:
+            raise UnreadableScheduleError(
+                f"'{part}' has a step but no range; write {first}-{highest}/{step}."
+            )
         low = lowest if first is None else int(first)
         high = low if last is None else int(last)
         if not lowest <= low <= highest or not low <= high <= highest or step in ("0", "00"):

@@ -6,6 +6,7 @@ from jobs.schedule.parsing import Crontab, Schedule
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _FIELDS = 5
+_MINUTES_OF_AN_HOUR = 60
 
 
 def in_words(schedule: Schedule) -> str:
@@ -18,6 +19,8 @@ def in_words(schedule: Schedule) -> str:
     'Mondays at 06:30 Europe/Rome'
     >>> in_words(parse_crontab("*/15 * * * *", timezone="UTC"))
     'every 15 minutes'
+    >>> in_words(parse_crontab("*/45 * * * *", timezone="UTC"))  # at minutes 0 and 45
+    '*/45 * * * * (UTC)'
     >>> in_words(parse_crontab("5 * * * *", timezone="UTC"))
     'hourly at minute 5'
     >>> in_words(parse_crontab("0 3 1 * *", timezone="UTC"))
@@ -32,7 +35,7 @@ def in_words(schedule: Schedule) -> str:
     if month != "*":
         return str(schedule)
     if (hour, day, weekday) == ("*", "*", "*"):
-        if minute.startswith("*/") and minute[2:].isdigit():
+        if minute.startswith("*/") and _MINUTES_OF_AN_HOUR % int(minute[2:]) == 0:
             return f"every {minute[2:]} minutes"
         return f"hourly at minute {minute}" if minute.isdigit() else str(schedule)
     if not (minute.isdigit() and hour.isdigit()):
