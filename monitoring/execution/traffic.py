@@ -54,7 +54,7 @@ class Traffic:
         _endpoint(project_id, settings)
 
     def address(self, settings: Mapping[str, str], secrets: Mapping[str, str]) -> str:
-        return f"endpoint {settings['endpoint']}"
+        return address_of(settings["endpoint"])
 
     def fetch(self, request: SourceRequest) -> Fetched:
         import pyarrow.parquet as pq
@@ -77,6 +77,11 @@ class Traffic:
             address=self.address(request.settings, request.secrets),
             files=tuple(files),
         )
+
+
+def address_of(endpoint: str) -> str:
+    """Return how versions say that their rows are the traffic of an endpoint of this name."""
+    return f"endpoint {endpoint}"
 
 
 def _endpoint(project_id: int, settings: Mapping[str, str]) -> Endpoint:

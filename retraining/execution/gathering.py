@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,13 @@ import pyarrow as pa
 
 from core.errors import NotFound
 from datasets import lake
-from datasets.models import Use
+from datasets.models import DatasetVersion, SourceKind, Use
+from datasets.schema import Schema
 from datasets.selectors import require_use
 from jobs.execution import JobContext
 from models_registry.models import ModelVersion, Task
 from models_registry.signatures import Signature
+from monitoring.execution.traffic import ARRIVED_AT, address_of
 from monitoring.models import Alert
 from monitoring.selectors import labelled_predictions
 from retraining import selectors
@@ -151,21 +154,34 @@ def gather_labels(request: Request) -> Labels:
     )
 
 
-def _labels_through(request: Request) -> str | None:
-    """Return the endpoint's last prediction whose label the champion was trained on; None without any.
+def _labels_through(request: Request) -> str | datetime | None:
+    """Return the endpoint's last prediction whose label the champion was trained on, or when that label arrived.
 
-    Rows that were appended since, by an upload or for another endpoint, lie upon those of a retraining: the
-    versions that the champion's data grew from are gone through, the newest first.
+    None without any. Rows that were appended since, by an upload or for another endpoint, lie upon those of a
+    retraining or of the endpoint's traffic as a source: the versions that the champion's data grew from are gone
+    through, the newest first.
     """
     version = request.champion.dataset_version
+    endpoint = request.policy.endpoint.name
     while version is not None:
         source: dict[str, Any] = version.source
-        if source.get("kind") == "production" and source.get("endpoint") == str(
-            request.policy.endpoint.name
-        ):
-            return source.get("labels_through")
+        if source.get("kind") == "production" and source.get("endpoint") == endpoint:
+            return str(source["labels_through"])
+        is_traffic = source.get("reader") == SourceKind.TRAFFIC
+        if is_traffic and source.get("address") == address_of(endpoint):
+            return _last_arrival(version)
         version = version.parent
     return None
+
+
+def _last_arrival(version: DatasetVersion) -> datetime | None:
+    """Return when the last label of a version came that was read from traffic."""
+    names = Schema.from_dict(version.schema).names
+    if not version.has_rows or version.delta_version is None or ARRIVED_AT not in names:
+        return None
+    path = lake.dataset_path(version.dataset)
+    found: datetime | None = lake.highest_value(path, version.delta_version, ARRIVED_AT)
+    return found
 
 
 def prepare(request: Request, labels: Labels, *, job_id: str) -> Material:

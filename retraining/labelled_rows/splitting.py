@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
@@ -23,16 +24,16 @@ class LabelledRows:
     newest: pd.DataFrame
 
 
-def fresh_rows(rows: pd.DataFrame, *, labels_through: str | None) -> pd.DataFrame:
+def fresh_rows(rows: pd.DataFrame, *, labels_through: str | datetime | None) -> pd.DataFrame:
     """Return the rows whose labels arrived after those that the champion was trained on.
 
     Parameters
     ----------
     rows
-        In order of arrival, with a column ``prediction_id``.
+        In order of arrival, with the columns ``prediction_id`` and ``received_at``.
     labels_through
-        The last prediction whose label is part of the champion's training data; None where it
-        holds no production rows. An id that is not among ``rows`` is older than all of them.
+        The last prediction whose label is part of the champion's training data, or the moment at which that label
+        arrived; None where it holds no production rows. An id that is not among ``rows`` is older than all of them.
 
     Examples
     --------
@@ -41,6 +42,8 @@ def fresh_rows(rows: pd.DataFrame, *, labels_through: str | None) -> pd.DataFram
     """
     if labels_through is None:
         return rows
+    if isinstance(labels_through, datetime):
+        return rows[rows["received_at"] > labels_through]
     positions = (rows["prediction_id"].astype(str) == labels_through).to_numpy().nonzero()[0]
     return rows if positions.size == 0 else rows.iloc[int(positions[-1]) + 1 :]
 

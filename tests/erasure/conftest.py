@@ -32,7 +32,9 @@ from serving.models import Endpoint
 from serving.prediction_log import LoggedRequest, SegmentWriter, encode_request
 
 #: Whom the tests erase. Nothing else in the home folder may spell this.
-SUBJECT = "patient-Zwölf-7731"
+SUBJECT = "patient-Zwölf-7731xyz"
+PART = "7731xyz"
+"""What is left of it however it is written; no digest or id can have it by chance."""
 
 
 def rows_of(first: int, count: int) -> str:

@@ -19,9 +19,12 @@ from datasets.schema import ColumnType
 from datasets.schema.arrow import schema_from_arrow
 from datasets.sources import SourceRequest, Watermark
 from models_registry.models import ModelVersion
+from models_registry.signatures import Signature
 from monitoring.execution import traffic
 from monitoring.execution.traffic import ARRIVED_AT, Traffic
 from monitoring.models import GroundTruth
+from retraining.execution.gathering import Request, gather_labels
+from retraining.models import RetrainPolicy, Trigger
 from serving.models import Endpoint
 from serving.prediction_log.table import SCHEMA
 from serving.selectors.predictions import log_path
@@ -164,3 +167,33 @@ def test_labels_whose_predictions_are_lost_hold_up_nothing(
     found = fetch(arrived(0))
     assert found is not None
     assert found["size"].to_pylist() == [5.5]
+
+
+def test_labels_that_the_champion_learnt_from_own_traffic_are_not_fresh(
+    fetch: FetchRows, ship: Callable[[int], None], policy: RetrainPolicy, champion: ModelVersion
+) -> None:
+    for number in range(6):
+        ship(number)
+    rows = fetch(None)
+    assert rows is not None
+    schema = schema_from_arrow(rows.schema)
+    data = champion.dataset_version
+    assert data is not None
+    written = lake.write_version_rows(
+        lake.dataset_path(data.dataset),
+        schema,
+        rows.slice(0, 4).to_batches,
+        transaction_id="traffic",
+    )
+    data.delta_version, data.schema = written.delta_version, schema.to_dict()
+    request = Request(
+        policy=policy,
+        trigger=Trigger.MANUAL,
+        alert=None,
+        champion=champion,
+        signature=Signature.from_dict(champion.signature),
+    )
+    for address, fresh in (("endpoint other", 6), (f"endpoint {policy.endpoint.name}", 2)):
+        data.source = {"kind": "source", "reader": "traffic", "address": address}
+        found = gather_labels(request)
+        assert (found.joined, len(found.fresh)) == (6, fresh)
