@@ -35,7 +35,8 @@ def in_words(schedule: Schedule) -> str:
     if month != "*":
         return str(schedule)
     if (hour, day, weekday) == ("*", "*", "*"):
-        if minute.startswith("*/") and _MINUTES_OF_AN_HOUR % int(minute[2:]) == 0:
+        step = minute.removeprefix("*/")
+        if step != minute and step.isdigit() and _MINUTES_OF_AN_HOUR % int(step) == 0:
             return f"every {minute[2:]} minutes"
         return f"hourly at minute {minute}" if minute.isdigit() else str(schedule)
     if not (minute.isdigit() and hour.isdigit()):
