@@ -12,7 +12,7 @@ import pyarrow as pa
 from datasets.errors import ExpandsTooMuch, NoRows, SchemaMismatch, UnreadableFile
 from datasets.formats.bad_rows import Quarantine
 from datasets.formats.limits import Limits
-from datasets.formats.nul_text import readable_rows
+from datasets.formats.nul_text import NulGate
 from datasets.formats.source import ReadProgress, SourceNote, ignore_progress
 from datasets.formats.stored_types import expanded_bytes, stored_type_notes
 from datasets.schema import Schema, check_names
@@ -92,7 +92,7 @@ class ArrowFile:
             While it is being read.
         DomainError
             Any refusal of :func:`datasets.schema.arrow.normalise_batch` and
-            :func:`datasets.formats.nul_text.readable_rows`.
+            :class:`datasets.formats.nul_text.NulGate`.
         """
         wanted = schema or self.schema
         names = check_names(self._arrow_schema.names)
@@ -100,27 +100,21 @@ class ArrowFile:
         if missing:
             raise SchemaMismatch(f"Column {missing[0]!r} is missing.", field="file")
         tell = progress or ignore_progress
-        rows = good = size = 0
-        if self._quarantine is not None:
-            self._quarantine.clear()
+        gate, size = NulGate(self._quarantine), 0
         for batch, fraction in self._raw_batches():
             size += sum(expanded_bytes(array) for array in batch.columns)
             self._check_size(size)
             for start in range(0, batch.num_rows, self._limits.batch_rows):
                 part = batch.slice(start, self._limits.batch_rows)
-                typed = normalise_batch(part, wanted, first_row=rows + 1)
-                kept, self.row_numbers = readable_rows(
-                    typed, first_row=rows + 1, quarantine=self._quarantine
-                )
+                typed = normalise_batch(part, wanted, first_row=gate.rows + 1)
+                kept = gate.pass_rows(typed)
+                self.row_numbers = gate.numbers
                 if kept.num_rows:
                     yield kept
-                good += kept.num_rows
-                rows += part.num_rows
             tell(min(0.99, fraction))
-        if rows == 0:
+        if gate.rows == 0:
             raise NoRows("The file has columns, but no rows.", field="file")
-        if self._quarantine is not None:
-            self._quarantine.check(good)
+        gate.end()
         tell(1.0)
 
     def _raw_batches(self) -> Iterator[tuple[pa.RecordBatch, float]]:

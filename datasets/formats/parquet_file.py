@@ -12,7 +12,7 @@ import pyarrow.types as pt
 from datasets.errors import ExpandsTooMuch, NoRows, SchemaMismatch, UnreadableFile
 from datasets.formats.bad_rows import Quarantine
 from datasets.formats.limits import Limits
-from datasets.formats.nul_text import readable_rows
+from datasets.formats.nul_text import NulGate
 from datasets.formats.source import ReadProgress, SourceNote
 from datasets.formats.stored_types import expanded_bytes, stored_type_notes
 from datasets.schema import Schema, check_names
@@ -103,33 +103,27 @@ class ParquetFile:
             A page does not decode.
         DomainError
             Any refusal of :func:`datasets.schema.arrow.normalise_batch` and
-            :func:`datasets.formats.nul_text.readable_rows`.
+            :class:`datasets.formats.nul_text.NulGate`.
         """
         wanted = schema or self.schema
         stored_names = check_names(self._arrow_schema.names)
         missing = [column.name for column in wanted if column.name not in stored_names]
         if missing:
             raise SchemaMismatch(f"Column {missing[0]!r} is missing.", field="file")
-        rows = good = size = 0
-        if self._quarantine is not None:
-            self._quarantine.clear()
+        gate, size = NulGate(self._quarantine), 0
         for batch in self._raw_batches():
             size += sum(expanded_bytes(array) for array in batch.columns)
             self._check_size(size)
-            typed = normalise_batch(batch, wanted, first_row=rows + 1)
-            kept, self.row_numbers = readable_rows(
-                typed, first_row=rows + 1, quarantine=self._quarantine
-            )
+            typed = normalise_batch(batch, wanted, first_row=gate.rows + 1)
+            kept = gate.pass_rows(typed)
+            self.row_numbers = gate.numbers
             if kept.num_rows:
                 yield kept
-            good += kept.num_rows
-            rows += batch.num_rows
             if progress is not None:
-                progress(min(1.0, rows / self.row_count))
-        if rows != self.row_count:
+                progress(min(1.0, gate.rows / self.row_count))
+        if gate.rows != self.row_count:
             raise UnreadableFile(_DAMAGED, field="file")
-        if self._quarantine is not None:
-            self._quarantine.check(good)
+        gate.end()
 
     def _raw_batches(self) -> Iterator[pa.RecordBatch]:
         texts = [
