@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Up to so many different values their number, and how often each text occurs, are exact in every profile; see
-#: :class:`datasets.profile.TableStream`, which is not imported here for the sake of what it imports.
-_EXACT_DISTINCT, _EXACT_COUNTS = 65_536, 4_096
+from datasets.exactness import EXACT_COUNTS, EXACT_DISTINCT
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def _card(
 
 def _distinct(column: Mapping[str, Any]) -> str:
     count = int(column["distinct"])
-    return f"{'≈ ' if column.get('is_estimate') and count > _EXACT_DISTINCT else ''}{count:,}"
+    return f"{'≈ ' if column.get('is_estimate') and count > EXACT_DISTINCT else ''}{count:,}"
 
 
 def _estimates(column: Mapping[str, Any]) -> Iterator[str]:
@@ -89,7 +87,7 @@ def _estimates(column: Mapping[str, Any]) -> Iterator[str]:
         yield "No value occurs twice in a sample of the rows; whether any does was not counted."
     if column.get("histogram"):
         yield "Quantiles and histogram are estimated from a sample of the rows."
-    if column.get("top") and column["distinct"] > _EXACT_COUNTS:
+    if column.get("top") and column["distinct"] > EXACT_COUNTS:
         yield "How often the most frequent values occur is estimated from a sample of the rows."
 
 

@@ -14,9 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets.exactness import EXACT_DISTINCT
+
 SAMPLE_ROWS = 262_144
 SAMPLE_BYTES = 64 << 20
-DISTINCT_KEPT = 65_536
+DISTINCT_KEPT = EXACT_DISTINCT
 _MOST_LOOSE = 16
 _JOINED_ROWS = 32_768
 _WORD = 8

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datasets.exactness import EXACT_COUNTS
 from datasets.profile.columns import (
     TOP_VALUES,
     Bin,
@@ -33,7 +34,7 @@ from datasets.schema import Column, ColumnType, Schema
 from datasets.schema.quick import looks_numeric
 
 _FIRST_LOOK = 64
-_MOST_COUNTED = 4_096
+_MOST_COUNTED = EXACT_COUNTS
 _MAY_BEGIN_NUMBER = frozenset(
     bytes([byte]) for byte in range(256) if byte <= 0x20 or byte >= 0x80 or byte in b"-.0123456789"
 )
